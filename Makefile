@@ -1,0 +1,53 @@
+# Each command sets up whatever it needs, in .venv and _build, and nowhere else.
+PYTHON ?= python3
+PORT ?= 8000
+BIN := .venv/bin
+READY := .venv/.ready
+BUILD := $(BIN)/jupyter-book build . -W -n --keep-going
+
+.PHONY: help book test serve lab claims bench lock clean
+.DEFAULT_GOAL := help
+
+help:  ## show these lines
+	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 14
+
+book: $(READY)  ## build the book into _build/html; any warning is an error
+	$(BUILD)
+
+test: $(READY)  ## run every test; needs a Chromium
+	$(BIN)/python -m pytest
+
+serve: book  ## build the book and serve it on this machine (PORT=8000)
+	@$(BIN)/python -u -m http.server --bind 127.0.0.1 --directory _build/html $(PORT)
+
+lab: $(READY)  ## open the chapters as notebooks in JupyterLab, as Binder does
+	@mkdir -p _build/lab
+	JUPYTER_CONFIG_DIR=$(CURDIR)/_build/lab $(BIN)/jupytext-config set-default-viewer markdown myst
+	JUPYTER_CONFIG_DIR=$(CURDIR)/_build/lab $(BIN)/jupyter lab --LabApp.default_url=/lab/tree/book/index.md
+
+claims: $(READY)  ## measure every claim again with ten other sets of seeds (SETS=10)
+	$(BIN)/python -m bookbuild.seeds $(or $(SETS),10)
+
+bench: $(READY)  ## time the cold build against the source note as a script, and the exact posterior
+	$(BIN)/python -m tests.bench
+
+lock: $(READY)  ## resolve code/pyproject.toml anew into requirements.txt
+	$(BIN)/python -m venv _build/lock
+	_build/lock/bin/pip install --quiet uv
+	_build/lock/bin/uv pip compile --quiet --universal --python-version 3.12 --all-extras --upgrade \
+	  --no-header --no-annotate --no-emit-index-url --no-emit-find-links --output-file _build/lock/pins.txt code/pyproject.toml
+	{ echo '# Made by `make lock` from code/pyproject.toml, for Python 3.12 and later. Do not edit.'; \
+	  cat _build/lock/pins.txt; echo '-e ./code'; } > _build/lock/requirements.txt
+	mv _build/lock/requirements.txt requirements.txt
+
+clean:  ## remove all that was made
+	rm -rf .venv _build
+
+$(READY): requirements.txt code/pyproject.toml
+	@command -v $(PYTHON) > /dev/null || { echo "make: $(PYTHON) is missing; install Python 3.12 or later" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 12))' \
+	  || { echo "make: Python 3.12 or later is needed, and $$($(PYTHON) --version 2>&1) was found; try make PYTHON=python3.13" >&2; exit 1; }
+	@$(PYTHON) -m venv .venv > /dev/null || { echo "make: $(PYTHON) cannot make a virtual environment; on Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
+	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt \
+	  || { echo "make: pip could not install requirements.txt; is the network reachable?" >&2; exit 1; }
+	@touch $@

@@ -1,0 +1,36 @@
+// Sorts and searches the ledger in the page; without JavaScript it is a plain table.
+document.addEventListener("DOMContentLoaded", () => {
+  const table = document.querySelector("table.ledger");
+  if (!table) return;
+  const body = table.tBodies[0];
+  const rows = [...body.rows];
+  const text = (row, column) => row.cells[column].textContent.trim();
+
+  const search = Object.assign(document.createElement("input"), {
+    type: "search", className: "ledger-search", placeholder: "Search the claims",
+  });
+  search.setAttribute("aria-label", "Search the claims");
+  search.addEventListener("input", () => {
+    const words = search.value.toLowerCase().split(/\s+/);
+    for (const row of rows) row.hidden = !words.every((word) => row.textContent.toLowerCase().includes(word));
+  });
+  (table.closest(".pst-scrollable-table-container") ?? table).before(search);
+
+  [...table.tHead.rows[0].cells].forEach((head, column) => {
+    const sort = () => {
+      const up = head.getAttribute("aria-sort") !== "ascending";
+      for (const other of table.tHead.rows[0].cells) other.removeAttribute("aria-sort");
+      head.setAttribute("aria-sort", up ? "ascending" : "descending");
+      const order = (a, b) => text(a, column).localeCompare(text(b, column), "en", { numeric: true });
+      const number = (row) => parseFloat(text(row, column));
+      const numeric = rows.some((row) => !Number.isNaN(number(row))) && column >= 2;
+      // rows without a number go last
+      const value = (row) => (Number.isNaN(number(row)) ? Infinity : number(row));
+      const sorted = [...rows].sort((a, b) => (numeric && value(a) !== value(b) ? value(a) - value(b) : order(a, b)));
+      body.append(...(up ? sorted : sorted.reverse()));
+    };
+    head.tabIndex = 0;
+    head.addEventListener("click", sort);
+    head.addEventListener("keydown", (event) => { if (event.key === "Enter") sort(); });
+  });
+});

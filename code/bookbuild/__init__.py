@@ -1,0 +1,14 @@
+"""The press: the Sphinx extension that executes and prints the book.
+
+It knows nothing of mixtures. ``_config.yml`` lists it, so that plain ``jupyter-book build .`` has it too.
+"""
+
+from bookbuild import execution, ledger, links
+
+
+def setup(app):
+    """Connect the press to Sphinx."""
+    execution.setup(app)
+    ledger.setup(app)
+    links.setup(app)
+    return {"parallel_read_safe": False, "parallel_write_safe": True, "env_version": 1}

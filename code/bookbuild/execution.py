@@ -1,0 +1,130 @@
+"""How chapters are executed: a cache that notices every change, and a page that may not hide a failure."""
+
+import hashlib
+import json
+import os
+import platform
+import re
+from importlib import metadata
+from pathlib import Path
+
+from sphinx.errors import ExtensionError
+
+# what a chapter's outputs can depend on, besides its cells and the shared code
+COMPUTES_WITH = (
+    *("arviz", "arviz-base", "arviz-plots", "arviz-stats", "ipykernel", "ipython", "llvmlite", "matplotlib"),
+    *("matplotlib-inline", "numba", "numpy", "nutpie", "pandas", "pymc", "pytensor", "scipy", "seaborn", "xarray"),
+)
+FAILURE = re.compile(r"Traceback \(most recent call last\)|^.*\b\w*Warning: .*$", re.MULTILINE)
+# a terminal's colours would hide the words from the pattern
+COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+
+
+def setup(app):
+    """Connect to Sphinx."""
+    app.connect("config-inited", choose_cache)
+    app.connect("doctree-read", inspect)
+    app.connect("env-purge-doc", forget)
+    app.connect("env-updated", judge)
+
+
+def versions():
+    """Return the installed version of each package that chapters compute with, and Python's."""
+    found = {"python": platform.python_version()}
+    for name in COMPUTES_WITH:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            found[name] = "absent"
+    return found
+
+
+def fingerprint(root):
+    """Return a short name for all that outputs depend on, the cells aside.
+
+    Parameters
+    ----------
+    root : pathlib.Path
+        The top of the book.
+
+    Returns
+    -------
+    str
+    """
+    digest = hashlib.sha256(json.dumps([versions(), os.environ.get("BOOK_SEEDS", "0")]).encode())
+    files = [*(root / "code").rglob("*.py"), *(root / "book" / "data").rglob("*")]
+    for file in sorted(f for f in files if f.is_file()):
+        digest.update(f"{file.relative_to(root).as_posix()}\0".encode())
+        digest.update(hashlib.sha256(file.read_bytes()).digest())
+    return digest.hexdigest()[:16]
+
+
+def choose_cache(app, config):
+    """Point the execution cache to a folder of its own for this code and these versions.
+
+    jupyter-cache looks at the code cells alone; an edit in a shared module would leave stale figures in the book.
+    """
+    cache = Path(app.outdir).parent / ".jupyter_cache" / fingerprint(Path(app.srcdir))
+    config.nb_execution_cache_path = str(cache)
+
+
+def executed(app, docname):
+    """Return the executed notebook behind a page as a dict, or None where the page is not a notebook."""
+    if "kernelspec" not in app.env.metadata.get(docname, {}):
+        return None
+    return json.loads((Path(app.outdir).parent / "jupyter_execute" / f"{docname}.ipynb").read_text(encoding="utf-8"))
+
+
+def outputs(notebook):
+    """Yield the outputs of a notebook's code cells."""
+    for cell in notebook["cells"]:
+        yield from cell.get("outputs", [])
+
+
+def faults(notebook):
+    """Yield, in words, what in a notebook's outputs must not be printed.
+
+    Parameters
+    ----------
+    notebook : dict
+        In nbformat 4.
+
+    Yields
+    ------
+    str
+    """
+    for output in outputs(notebook):
+        data = output.get("data", {})
+        text = "".join(output.get("text", "")) + "".join(data.get("text/plain", ""))
+        text = COLOUR.sub("", text)
+        if output["output_type"] == "error":
+            yield f"traceback shown: {output['ename']}: {output['evalue']}"
+        elif output.get("name") == "stderr":
+            yield f"text on stderr: {text.strip()}"
+        elif found := FAILURE.search(text):
+            yield f"warning or traceback in the output: {found[0].strip()}"
+
+
+def inspect(app, doctree):
+    """Note the faults of a page that has just been read."""
+    notebook = executed(app, app.env.docname)
+    if notebook is not None:
+        _noted(app.env)[app.env.docname] = list(faults(notebook))
+
+
+def forget(app, env, docname):
+    """Drop what was noted of a page."""
+    _noted(env).pop(docname, None)
+
+
+def judge(app, env):
+    """Stop the build when any page holds a fault; Sphinx then keeps no memory of having read it."""
+    lines = [f"chapter {Path(doc).name}: {fault}" for doc, found in sorted(_noted(env).items()) for fault in found]
+    if lines:
+        raise ExtensionError("the book must not print these:\n" + "\n".join(lines))
+
+
+def _noted(env):
+    if not hasattr(env, "bookbuild_faults"):
+        env.bookbuild_faults = {}
+    return env.bookbuild_faults

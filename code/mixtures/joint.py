@@ -1,0 +1,211 @@
+"""The joint density of data and means for two Gaussians of known weight and scale: its values, slopes and peaks."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy.optimize import minimize, root
+from scipy.special import expit, ndtri
+
+from mixtures import data
+
+LOG_SQRT_2PI = 0.5 * np.log(2 * np.pi)
+
+
+def pair(value, name, positive=False):
+    """Return one number or two as a float array [component], or say by name what is wrong."""
+    array = np.array(value, dtype=float)
+    if array.shape not in [(), (1,), (2,)]:
+        raise ValueError(f"{name}: expected one number or one for each of two components, got shape {list(array.shape)}")
+    if not np.isfinite(array).all() or (positive and (array <= 0).any()):
+        raise ValueError(f"{name}: expected {'positive, ' if positive else ''}finite numbers, got {value!r}")
+    return np.broadcast_to(array, 2).copy()
+
+
+def _distinct(points, apart):
+    """Return the points [m, component] without those that lie closer than `apart` to an earlier one."""
+    kept = []
+    for point in points:
+        if all(np.abs(point - other).max() > apart for other in kept):
+            kept.append(point)
+    return np.array(kept)
+
+
+@dataclass(frozen=True, eq=False)
+class Joint:
+    """log p(x, mu1, mu2) for x ~ sum_k weights_k Normal(mu_k, sigma_k), mu_k ~ Normal(prior_mean_k, prior_sd_k).
+
+    Attributes
+    ----------
+    x : numpy.ndarray, shape [n]
+    weights, sigma, prior_mean, prior_sd : numpy.ndarray, shape [component]
+    """
+
+    x: np.ndarray
+    weights: np.ndarray
+    sigma: np.ndarray
+    prior_mean: np.ndarray
+    prior_sd: np.ndarray
+
+    @classmethod
+    def of(cls, x, weights=0.5, sigma=1.0, prior_mean=0.0, prior_sd=10.0):
+        """Check the arguments and build; see `mixtures.exact.posterior` for what they mean."""
+        weights = pair(weights, "weights", positive=True)
+        if abs(weights.sum() - 1) > 1e-9:
+            raise ValueError(f"weights: expected two that sum to 1, got {weights.tolist()}, which sum to {weights.sum()}")
+        sigma, prior_sd = pair(sigma, "sigma", positive=True), pair(prior_sd, "prior_sd", positive=True)
+        return cls(data.check(x), weights, sigma, pair(prior_mean, "prior_mean"), prior_sd)
+
+    @property
+    def exchangeable(self):
+        """Whether swapping the two components changes nothing."""
+        return all(v[0] == v[1] for v in (self.weights, self.sigma, self.prior_mean, self.prior_sd))
+
+    def log_terms(self, k, mu):
+        """Return log weight_k Normal(x; mu, sigma_k), shape [n, len(mu)]."""
+        z = (self.x[:, None] - np.asarray(mu)) / self.sigma[k]
+        return np.log(self.weights[k] / self.sigma[k]) - LOG_SQRT_2PI - 0.5 * z**2
+
+    def log_prior(self, k, mu):
+        """Return log Normal(mu; prior_mean_k, prior_sd_k), shape of `mu`."""
+        return -LOG_SQRT_2PI - np.log(self.prior_sd[k]) - 0.5 * ((mu - self.prior_mean[k]) / self.prior_sd[k]) ** 2
+
+    def log_density(self, mu):
+        """Return log p(x, mu) in nats at points `mu` [m, component]: shape [m]."""
+        mu = np.atleast_2d(mu)
+        rows = max(1, 2_000_000 // self.x.size)
+        parts = [
+            np.logaddexp(self.log_terms(0, some[:, 0]), self.log_terms(1, some[:, 1])).sum(axis=0)
+            for some in np.split(mu, range(rows, len(mu), rows))
+        ]
+        return np.concatenate(parts) + self.log_prior(0, mu[:, 0]) + self.log_prior(1, mu[:, 1])
+
+    def on_lattice(self, mu1, mu2, mask, reference):
+        """Return log density - reference on the product of two axes, where a mask asks for it.
+
+        Much faster than `log_density`: exponentials are taken on the axes alone, and one logarithm serves the product
+        of eight observations.
+
+        Parameters
+        ----------
+        mu1, mu2 : numpy.ndarray, shape [axis points]
+        mask : numpy.ndarray of bool, shape [len(mu1), len(mu2)]
+        reference : float
+            Taken off before anything is rounded to its size.
+
+        Returns
+        -------
+        numpy.ndarray, shape [len(mu1), len(mu2)]
+            Minus infinity outside the mask.
+        """
+        total, fixed = np.where(mask, 0.0, -np.inf), 0.0
+        wanted = [(i, np.flatnonzero(row)) for i, row in enumerate(mask) if row.any()]
+        for start in range(0, self.x.size, 4096):
+            part = replace(self, x=self.x[start : start + 4096])
+            a, b = part.log_terms(0, mu1).T, part.log_terms(1, mu2).T
+            top = np.maximum(a.max(axis=0), b.max(axis=0))
+            a, b = a - top, b - top
+            fixed += top.sum()
+            if np.maximum(a.min(axis=0), b.min(axis=0)).min() > -85:
+                # eight factors between e^-85 and 2 neither underflow nor overflow; 1 + 0 fills the last eight
+                rest = [(0, 0), (0, -top.size % 8)]
+                a, b = np.pad(np.exp(a), rest, constant_values=1), np.pad(np.exp(b), rest)
+                for i, j in wanted:
+                    factors = a[i] + b[j]
+                    total[i, j] += np.log(factors.reshape(j.size, 8, -1).prod(axis=1)).sum(axis=1)
+            else:
+                for i, j in wanted:
+                    total[i, j] += np.logaddexp(a[i], b[j]).sum(axis=1)
+        return total + (fixed - reference) + self.log_prior(0, mu1)[:, None] + self.log_prior(1, mu2)
+
+    def responsibility(self, mu):
+        """Return the probability that each observation came from component 0 given `mu` [component]: shape [n]."""
+        return expit(self.log_terms(0, mu[:1])[:, 0] - self.log_terms(1, mu[1:])[:, 0])
+
+    def gradient(self, mu):
+        """Return the gradient of the log density at `mu` [component]: shape [component]."""
+        r = self.responsibility(mu)
+        pull = [r @ (self.x - mu[0]), (1 - r) @ (self.x - mu[1])] / self.sigma**2
+        return pull - (mu - self.prior_mean) / self.prior_sd**2
+
+    def hessian(self, mu):
+        """Return the second derivatives of the log density at `mu` [component]: shape [component, component]."""
+        r = self.responsibility(mu)
+        slope = (self.x - mu[:, None]) / self.sigma[:, None] ** 2
+        spread = r * (1 - r)
+        h = np.diag(-np.array([r.sum(), (1 - r).sum()]) / self.sigma**2 - 1 / self.prior_sd**2)
+        return h + (spread * slope) @ slope.T * np.array([[1, -1], [-1, 1]])
+
+    def modes(self):
+        """Find the local maxima of the log density.
+
+        EM [Dempster, Laird and Rubin 1977] from pairs of quantiles of the data, then Newton steps. Large data
+        are thinned to a thousand quantiles for EM, and used in full for the Newton steps.
+
+        Returns
+        -------
+        numpy.ndarray, shape [modes, component]
+            The highest first.
+        """
+        x, scale = self.x, 1.0
+        if x.size > 2000:
+            x, scale = np.quantile(x, (np.arange(1000) + 0.5) / 1000), x.size / 1000
+        # a little apart even where the data are all equal
+        levels = np.quantile(x, [0, 0.15, 0.35, 0.65, 0.85, 1]) + self.sigma.min() * np.linspace(-0.2, 0.2, 6)
+        mu = np.array([(a, b) for a in levels for b in levels if a < b or (a > b and not self.exchangeable)])
+        thin = replace(self, x=x)
+        precision = 1 / self.prior_sd**2
+        for _ in range(25):
+            r = expit(thin.log_terms(0, mu[:, 0]) - thin.log_terms(1, mu[:, 1]))
+            r = np.stack([r, 1 - r]) * scale / self.sigma[:, None, None] ** 2
+            up = np.einsum("kns,n->sk", r, x) + self.prior_mean * precision
+            mu = up / (r.sum(axis=1).T + precision)
+        width = 0.1 / np.sqrt(self.x.size)
+        starts = _distinct(mu[np.argsort(-thin.log_density(mu))], 5 * width)
+        peaks = np.array([self.climb(start) for start in starts])
+        if self.exchangeable:
+            peaks = np.concatenate([peaks, peaks[:, ::-1]])
+        peaks = _distinct(peaks, width * self.sigma.min() / 100)
+        return peaks[np.argsort(-self.log_density(peaks), kind="stable")]
+
+    def climb(self, start):
+        """Climb from `start` [component] to a local maximum of the log density: shape [component]."""
+        size = self.x.size
+        result = minimize(
+            lambda mu: -self.log_density(mu)[0] / size,
+            start,
+            jac=lambda mu: -self.gradient(mu) / size,
+            hess=lambda mu: -self.hessian(mu) / size,
+            method="trust-exact",
+            options={"gtol": 1e-10},
+        )
+        return result.x
+
+    def saddle(self, modes):
+        """Find the pass between the two highest modes.
+
+        When the components are exchangeable every path between mirror-image modes crosses the diagonal, where the
+        density is Gaussian: the pass is its maximum, in closed form. Otherwise it is looked for from the lowest point
+        of the segment between the modes.
+
+        Parameters
+        ----------
+        modes : numpy.ndarray, shape [modes, component]
+
+        Returns
+        -------
+        numpy.ndarray, shape [component], or None
+            None where the density has one mode only.
+        """
+        if len(modes) < 2:
+            return None
+        if self.exchangeable:
+            precision = self.x.size / self.sigma[0] ** 2 + 2 / self.prior_sd[0] ** 2
+            pull = self.x.sum() / self.sigma[0] ** 2 + 2 * self.prior_mean[0] / self.prior_sd[0] ** 2
+            return np.repeat(pull / precision, 2)
+        segment = modes[0] + np.linspace(0, 1, 201)[:, None] * (modes[1] - modes[0])
+        lowest = segment[np.argmin(self.log_density(segment))]
+        found = root(self.gradient, lowest, jac=self.hessian)
+        signs = np.sign(np.linalg.eigvalsh(self.hessian(found.x)))
+        if not found.success or signs.tolist() != [-1, 1]:
+            raise ValueError("x: no saddle found between the two highest modes")
+        return found.x

@@ -1,0 +1,265 @@
+"""One house style, and one function per kind of figure.
+
+A colour means the same thing everywhere in the book: near-black is the exact truth, each method has its own. The set is
+Okabe and Ito's, which colour-blind readers can tell apart.
+"""
+
+import inspect
+import logging
+
+import arviz as az
+import matplotlib as mpl
+import numpy as np
+import seaborn as sns
+from IPython.display import Markdown
+from matplotlib import pyplot as plt
+from matplotlib_inline.backend_inline import set_matplotlib_formats
+
+from mixtures import claims
+
+EXACT = "#111111"
+DATA = "#999999"
+COMPONENTS = ["#56B4E9", "#E69F00"]
+METHODS = {
+    "unordered": "#0072B2",
+    "ordered": "#D55E00",
+    "mean-field": "#009E73",
+    "full-rank": "#CC79A7",
+}
+MASSES = (0.5, 0.8, 0.95, 0.99)
+
+
+def begin(chapter):
+    """Set the house style, keep progress messages out of the page, and name the chapter for the ledger."""
+    claims.begin(chapter)
+    logging.getLogger("pymc").setLevel(logging.WARNING)
+    # the same drawing gives the same bytes
+    set_matplotlib_formats("svg", metadata={"Date": None})
+    sns.set_theme(
+        context="notebook",
+        style="ticks",
+        palette=COMPONENTS + list(METHODS.values()),
+        rc={
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "figure.figsize": (6, 3.4),
+            "figure.dpi": 100,
+            "figure.constrained_layout.use": True,
+            "font.size": 11,
+            "legend.frameon": False,
+            "lines.linewidth": 1.4,
+            "savefig.transparent": True,
+            "svg.hashsalt": "which component",
+        },
+    )
+
+
+def source(thing):
+    """Return the source of a function or class, to be displayed in a chapter."""
+    return Markdown(f"```python\n{inspect.getsource(thing)}```")
+
+
+def histogram(x, density=None, bins=25):
+    """Draw data as a histogram with a kernel density estimate.
+
+    Parameters
+    ----------
+    x : numpy.ndarray, shape [n]
+    density : callable, optional
+        The density from which the data came, drawn as the exact truth.
+    bins : int
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+    """
+    ax = sns.histplot(x=x, bins=bins, kde=True, stat="density", color=DATA, edgecolor="white", linewidth=0.3)
+    ax.lines[0].set(label="kernel density estimate", color=DATA)
+    if density is not None:
+        at = np.linspace(*ax.get_xlim(), 300)
+        ax.plot(at, density(at), color=EXACT, label="true density")
+        ax.legend()
+    ax.set(xlabel="x")
+    return ax
+
+
+def levels(density):
+    """Return the heights whose contours enclose `MASSES` of a gridded density, increasing."""
+    heights = np.sort(density.ravel())[::-1]
+    share = np.cumsum(heights) / heights.sum()
+    return np.unique([heights[min(np.searchsorted(share, mass), heights.size - 1)] for mass in MASSES])
+
+
+def plane(posterior, draws=None, colour=EXACT, label="draws", ordered=False, thin_to=2000, ax=None):
+    """Draw the exact posterior of the two means as contours, over the density of some draws.
+
+    Parameters
+    ----------
+    posterior : mixtures.exact.Posterior
+    draws : xarray.DataArray, dims (chain, draw, component), optional
+        Thinned before their density is estimated, which takes seconds for tens of thousands.
+    colour : str
+    label : str
+    ordered : bool
+        Whether to fold the exact posterior onto the half plane mu1 < mu2.
+    thin_to : int
+        How many draws to use.
+    ax : matplotlib.axes.Axes, optional
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+    """
+    ax = plt.figure(figsize=(4.6, 4.4)).gca() if ax is None else ax
+    low = posterior.mean[0] - 5 * posterior.sd[0]
+    high = posterior.mean[1] + 5 * posterior.sd[1]
+    if draws is not None:
+        flat = draws.values.reshape(-1, 2)
+        flat = flat[:: max(1, len(flat) // thin_to)]
+        sns.kdeplot(
+            x=flat[:, 0], y=flat[:, 1], fill=True, color=colour, bw_adjust=0.6, levels=6, thresh=0.03, alpha=0.85, gridsize=80, ax=ax
+        )
+        ax.plot([], [], "s", color=colour, label=label)
+    grid = np.linspace(low, high, 200)
+    density = posterior.grid(grid, grid)
+    if ordered:
+        density = np.where(grid[:, None] < grid, density + density.T, 0)
+    # a contour cannot follow the cliff at the diagonal: leave the empty half blank instead
+    drawn = np.where(grid[:, None] < grid, density, np.nan) if ordered else density
+    ax.contour(grid, grid, drawn.T, levels=levels(density), colors=EXACT, linewidths=1)
+    ax.plot([], [], color=EXACT, label="exact: 50, 80, 95, 99 %")
+    ax.axline((low, low), slope=1, color=DATA, linestyle=":", linewidth=1, label="μ₁ = μ₂")
+    ax.set(xlim=(low, high), ylim=(low, high), aspect="equal", xlabel="μ₁", ylabel="μ₂")
+    ax.legend(loc="upper center", bbox_to_anchor=(0.5, 1.14), ncols=3, fontsize=9, handlelength=1.2, columnspacing=1)
+    return ax
+
+
+def trace(tree, posterior, ordered=False, thin=20):
+    """Draw ArviZ's combined density and trace of the means, with the exact marginals.
+
+    Parameters
+    ----------
+    tree : xarray.DataTree
+        With ``means``, dims (chain, draw, component), in its posterior group.
+    posterior : mixtures.exact.Posterior
+    ordered : bool
+        Whether to draw the exact marginals of the lower and the upper mean, instead of those of mu1 and mu2.
+    thin : int
+        Every `thin`-th draw is used.
+
+    Returns
+    -------
+    numpy.ndarray of matplotlib.axes.Axes, shape [2]
+        The densities and the traces.
+    """
+    collection = az.plot_trace_dist(
+        tree.sel(draw=slice(None, None, thin)),
+        var_names=["means"],
+        combined=True,
+        figure_kwargs={"figsize": (7, 3)},
+        visuals={"trace": {"linewidth": 0.6, "linestyle": "-"}},
+    )
+    axes = collection.viz["plot"]["means"].values
+    at = np.linspace(posterior.mean[0] - 5 * posterior.sd[0], posterior.mean[1] + 5 * posterior.sd[1], 300)
+    exact = posterior.ordered_marginal if ordered else posterior.marginal
+    for component in (0, 1) if ordered else (0,):
+        axes[0].plot(at, exact(component, at), color=EXACT, linewidth=1)
+    axes[0].set(yticks=[], xlabel="means", ylim=(0, None))
+    axes[1].set(xlabel="draw", ylabel="means")
+    _name_components(axes[0], exact=True)
+    return axes
+
+
+def chains(tree, thin=20):
+    """Draw ArviZ's trace of the means, one chain below the other.
+
+    Parameters
+    ----------
+    tree : xarray.DataTree
+        With ``means``, dims (chain, draw, component), in its posterior group.
+    thin : int
+        Every `thin`-th draw is shown.
+
+    Returns
+    -------
+    numpy.ndarray of matplotlib.axes.Axes, shape [chain]
+    """
+    collection = az.plot_trace(
+        tree.sel(draw=slice(None, None, thin)),
+        var_names=["means"],
+        sample_dims=["draw"],
+        cols=["chain"],
+        col_wrap=1,
+        aes={"color": ["component"]},
+        figure_kwargs={"figsize": (6, 1.3 * tree.posterior.sizes["chain"]), "sharex": True, "sharey": True},
+        visuals={"trace": {"linewidth": 0.6}, "title": False, "xlabel": False},
+    )
+    axes = collection.viz["plot"].values
+    for chain, ax in enumerate(axes):
+        ax.set_title(f"chain {chain}", loc="left", fontsize=10)
+    axes[-1].set_xlabel("draw")
+    _name_components(axes[0], bbox_to_anchor=(1, 1.4), loc="upper right", ncols=2)
+    return axes
+
+
+def autocorrelation(tree, max_lag=100):
+    """Draw ArviZ's autocorrelation of the first mean, one line a chain.
+
+    Parameters
+    ----------
+    tree : xarray.DataTree
+        With ``means``, dims (chain, draw, component), in its posterior group.
+    max_lag : int
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+    """
+    collection = az.plot_autocorr(
+        tree.posterior.to_dataset()[["means"]].isel(component=[0]),
+        max_lag=max_lag,
+        figure_kwargs={"figsize": (6, 3)},
+        visuals={"credible_interval": {"color": DATA, "alpha": 0.25}, "title": False},
+    )
+    ax = collection.viz["plot"]["means"].values.ravel()[0]
+    ax.set(xlabel="lag", ylabel="autocorrelation of means[0]", ylim=(-0.1, 1.02))
+    return ax
+
+
+def losses(histories, floors, window=200):
+    """Draw the losses of variational fits against the step, smoothed, with what no fit can beat on average.
+
+    Parameters
+    ----------
+    histories : dict of str to numpy.ndarray, shape [steps]
+        For a method named in `METHODS`, its noisy estimate of minus the ELBO at each step, nats.
+    floors : dict of str to float
+        For the same methods, minus the log evidence, nats.
+    window : int
+        Steps of the running mean.
+
+    Returns
+    -------
+    numpy.ndarray of matplotlib.axes.Axes, shape [methods]
+    """
+    _, axes = plt.subplots(1, len(histories), figsize=(7, 3), sharey=True, squeeze=False)
+    for ax, (method, history) in zip(axes[0], histories.items(), strict=True):
+        steps = np.arange(0, len(history), 25)
+        ax.plot(steps, history[steps], ".", markersize=2, alpha=0.35, color=METHODS[method])
+        smooth = np.convolve(history, np.full(window, 1 / window), mode="valid")
+        ax.plot(np.arange(window - 1, len(history))[::25], smooth[::25], color=METHODS[method], label="loss, smoothed")
+        ax.axhline(floors[method], color=EXACT, linewidth=1, label="−log Z, exact")
+        ax.set(title=method, xlabel="step")
+        ax.legend(loc="upper right", fontsize=9)
+    axes[0, 0].set_ylabel("loss (nats)")
+    low = min(floors.values())
+    axes[0, 0].set_ylim(low - 0.1 * abs(low), low + 0.4 * abs(low))
+    return axes[0]
+
+
+def _name_components(ax, exact=False, **where):
+    """Add a legend that names the two means by their colours."""
+    handles = [plt.Line2D([], [], color=colour, label=f"means[{k}]") for k, colour in enumerate(COMPONENTS)]
+    if exact:
+        handles.append(plt.Line2D([], [], color=EXACT, label="exact"))
+    ax.legend(handles=handles, fontsize=9, handlelength=1.2, **where)
