@@ -70,7 +70,7 @@ def choose_cache(app, config):
 
 def executed(app, docname):
     """Return the executed notebook behind a page as a dict, or None where the page is not a notebook."""
-    if "kernelspec" not in app.env.metadata.get(docname, {}):
+    if "exec_data" not in getattr(app.env, "nb_metadata", {}).get(docname, {}):
         return None
     return json.loads((Path(app.outdir).parent / "jupyter_execute" / f"{docname}.ipynb").read_text(encoding="utf-8"))
 

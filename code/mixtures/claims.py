@@ -86,9 +86,9 @@ def claim(name, value, *, expected=None, within=None, above=None, below=None, on
             f"chapter {_chapter}, claim {name}: {says!r} is not true.\n"
             f"Measured {_show(record['value'])}; expected {record['expected']}."
         )
+    text = html.escape(f"{says} Measured: {_show(record['value'])}; expected: {record['expected']}.")
     mark = "✓" if record["holds"] else "✗"
-    text = f"{says} Measured: {_show(record['value'])}; expected: {record['expected']}."
-    show = f'<p class="claim" id="claim-{name}"><span class="claim-mark">{mark}</span> {html.escape(text)}</p>'
+    show = f'<details class="claim" id="claim-{name}"><summary title="{text}">{mark}</summary>{text}</details>'
     # the metadata is that of myst_nb.glue, so that {glue:text}`name` works in prose
     display(
         {"text/plain": repr(record["value"]), "text/html": show},

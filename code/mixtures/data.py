@@ -61,9 +61,9 @@ def simulate(seed, n=100, separation=2.0):
         If `n` is not a positive whole number, or `separation` is negative or not finite.
     """
     if not isinstance(n, int | np.integer) or n < 1:
-        raise ValueError(f"n: expected a positive whole number of observations, got {n!r}")
+        raise ValueError(f"n: expected a positive whole number, got {n!r}")
     if not (np.isfinite(separation) and separation >= 0):
-        raise ValueError(f"separation: expected a finite number >= 0, got {separation!r}")
+        raise ValueError(f"separation: expected a number >= 0, got {separation!r}")
     rng = np.random.default_rng(seed)
     component = rng.multinomial(1, [0.5, 0.5], n).argmax(axis=1)
     true_means = np.array([-separation / 2, separation / 2])

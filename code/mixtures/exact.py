@@ -10,6 +10,7 @@ from functools import cached_property
 import numpy as np
 import xarray as xr
 from numpy.polynomial import chebyshev
+from scipy.ndimage import maximum_filter
 
 from mixtures import lattice
 from mixtures.joint import LOG_SQRT_2PI, Joint
@@ -68,7 +69,7 @@ def posterior(x, prior_sd=10.0, *, prior_mean=0.0, weights=0.5, sigma=1.0):
             spacing *= 0.75
     evidence = reference + np.log(mass.sum())
     at1, at2 = (spacing * axis for axis in axes)
-    return Posterior(joint, float(evidence), modes, joint.saddle(modes), at1, at2, spacing, mass / mass.sum())
+    return Posterior(joint, float(evidence), modes, at1, at2, spacing, mass / mass.sum())
 
 
 def _support(joint, modes, reference):
@@ -181,25 +182,27 @@ class Posterior:
         log p(x) of the unordered model, nats.
     modes : numpy.ndarray, shape [modes, component]
         Local maxima, highest first.
-    saddle : numpy.ndarray, shape [component], or None
-        The pass between the two highest modes; None where there is one mode only.
     """
 
     joint: Joint
     log_evidence: float
     modes: np.ndarray
-    saddle: np.ndarray | None
     _at1: np.ndarray
     _at2: np.ndarray
     _spacing: float
     _mass: np.ndarray
+
+    @cached_property
+    def saddle(self):
+        """The pass between the two highest modes, shape [component]; None where there is one mode only."""
+        return self.joint.saddle(self.modes)
 
     @property
     def barrier(self):
         """Log density at the lower of the two highest modes minus that at the saddle, nats; 0 with one mode."""
         if self.saddle is None:
             return 0.0
-        return float(self.joint.log_density(self.modes[:2]).min() - self.joint.log_density(self.saddle)[0])
+        return max(0.0, float(self.joint.log_density(self.modes[:2]).min() - self.joint.log_density(self.saddle)[0]))
 
     @property
     def log_evidence_ordered(self):
@@ -362,7 +365,7 @@ class Posterior:
         return parts[0] + parts[1]
 
     def sample(self, draws, seed, *, ordered=False):
-        """Draw independently from the posterior, by rejection from a step function on the fine lattice.
+        """Draw independently from the posterior, by rejection from a step function on the lattice.
 
         Parameters
         ----------
@@ -379,20 +382,17 @@ class Posterior:
         if not isinstance(draws, int | np.integer) or draws < 1:
             raise ValueError(f"draws: expected a positive whole number, got {draws!r}")
         rng = np.random.default_rng(seed)
-        side = self._spacing / 4
-        density = self.density
-        corners = np.pad(density.values, 1)
-        # each cell is centred on a lattice point; its step stands above the point's eight neighbours too
-        neighbours = [corners[i : i + density.shape[0], j : j + density.shape[1]] for i in range(3) for j in range(3)]
-        step = np.maximum.reduce(neighbours)
+        # each cell is centred on a lattice point; its step stands above the point's eight neighbours too, and one tenth
+        # higher because a peak may lie between the points
+        step = 1.1 * maximum_filter(self._mass, size=3, mode="constant")
         cumulative = np.cumsum(step.ravel())
         accepted = np.empty((0, 2))
         while len(accepted) < draws:
             cell = np.searchsorted(cumulative, rng.random(2 * draws) * cumulative[-1])
             row, column = np.unravel_index(np.minimum(cell, step.size - 1), step.shape)
-            mu = np.stack([density.mu1.values[row], density.mu2.values[column]], axis=1)
-            mu = mu + side * (rng.random(mu.shape) - 0.5)
-            keep = rng.random(len(mu)) * step[row, column] < np.exp(self.log_density(mu))
+            mu = np.stack([self._at1[row], self._at2[column]], axis=1) + self._spacing * (rng.random((cell.size, 2)) - 0.5)
+            height = np.exp(self.log_density(mu)) * self._spacing**2
+            keep = rng.random(cell.size) * step[row, column] < height
             accepted = np.concatenate([accepted, mu[keep]])
         means = accepted[:draws]
         if ordered:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.optimize import minimize, root
+from scipy.optimize import minimize
 from scipy.special import expit, ndtri
 
 from mixtures import data
@@ -144,48 +144,60 @@ class Joint:
         Returns
         -------
         numpy.ndarray, shape [modes, component]
-            The highest first.
+            The highest first; where the components are exchangeable, each is followed by its mirror image.
         """
-        x, scale = self.x, 1.0
-        if x.size > 2000:
-            x, scale = np.quantile(x, (np.arange(1000) + 0.5) / 1000), x.size / 1000
+        thin = self.thinned(1000)
         # a little apart even where the data are all equal
-        levels = np.quantile(x, [0, 0.15, 0.35, 0.65, 0.85, 1]) + self.sigma.min() * np.linspace(-0.2, 0.2, 6)
+        unit = self.sigma.min()
+        levels = np.quantile(self.x, [0, 0.15, 0.35, 0.65, 0.85, 1]) + unit * np.linspace(-0.2, 0.2, 6)
         mu = np.array([(a, b) for a in levels for b in levels if a < b or (a > b and not self.exchangeable)])
-        thin = replace(self, x=x)
-        precision = 1 / self.prior_sd**2
+        precision = 1 / thin.prior_sd**2
         for _ in range(25):
             r = expit(thin.log_terms(0, mu[:, 0]) - thin.log_terms(1, mu[:, 1]))
-            r = np.stack([r, 1 - r]) * scale / self.sigma[:, None, None] ** 2
-            up = np.einsum("kns,n->sk", r, x) + self.prior_mean * precision
+            r = np.stack([r, 1 - r]) / self.sigma[:, None, None] ** 2
+            up = np.einsum("kns,n->sk", r, thin.x) + self.prior_mean * precision
             mu = up / (r.sum(axis=1).T + precision)
-        width = 0.1 / np.sqrt(self.x.size)
+        width = 0.1 * unit / np.sqrt(self.x.size)
         starts = _distinct(mu[np.argsort(-thin.log_density(mu))], 5 * width)
         peaks = np.array([self.climb(start) for start in starts])
+        peaks = peaks[np.argsort(-self.log_density(peaks), kind="stable")]
         if self.exchangeable:
-            peaks = np.concatenate([peaks, peaks[:, ::-1]])
-        peaks = _distinct(peaks, width * self.sigma.min() / 100)
-        return peaks[np.argsort(-self.log_density(peaks), kind="stable")]
+            peaks = np.stack([peaks, peaks[:, ::-1]], axis=1).reshape(-1, 2)
+        return _distinct(peaks, width / 100)
+
+    def thinned(self, most):
+        """Return the joint of at most so many quantiles of the data, whose log density is nearly in proportion."""
+        share = most / self.x.size
+        if share >= 1:
+            return self
+        return replace(self, x=np.quantile(self.x, (np.arange(most) + 0.5) / most), prior_sd=self.prior_sd / np.sqrt(share))
 
     def climb(self, start):
         """Climb from `start` [component] to a local maximum of the log density: shape [component]."""
-        size = self.x.size
-        result = minimize(
-            lambda mu: -self.log_density(mu)[0] / size,
-            start,
-            jac=lambda mu: -self.gradient(mu) / size,
-            hess=lambda mu: -self.hessian(mu) / size,
-            method="trust-exact",
-            options={"gtol": 1e-10},
-        )
-        return result.x
+        size, unit = self.x.size, self.sigma.min()
+        for _ in range(2):
+            result = minimize(
+                lambda step: -self.log_density(start + unit * step)[0] / size,
+                [0, 0],
+                jac=lambda step: -self.gradient(start + unit * step) * unit / size,
+                hess=lambda step: -self.hessian(start + unit * step) * unit**2 / size,
+                method="trust-exact",
+                options={"gtol": 1e-10},
+            )
+            start = start + unit * result.x
+            strength, direction = np.linalg.eigh(self.hessian(start))
+            if strength[1] * unit**2 / size < 1e-6:
+                break
+            # data with an axis of symmetry may lead to a pass on it: step off
+            start = start + 0.1 * unit * direction[:, 1]
+        return start
 
     def saddle(self, modes):
         """Find the pass between the two highest modes.
 
         When the components are exchangeable every path between mirror-image modes crosses the diagonal, where the
-        density is Gaussian: the pass is its maximum, in closed form. Otherwise it is looked for from the lowest point
-        of the segment between the modes.
+        density is Gaussian: the pass is its maximum, in closed form. Otherwise it is looked for as the lowest
+        point of the ridge between the modes, then refined by Newton steps that go down one way and up the other.
 
         Parameters
         ----------
@@ -202,10 +214,23 @@ class Joint:
             precision = self.x.size / self.sigma[0] ** 2 + 2 / self.prior_sd[0] ** 2
             pull = self.x.sum() / self.sigma[0] ** 2 + 2 * self.prior_mean[0] / self.prior_sd[0] ** 2
             return np.repeat(pull / precision, 2)
-        segment = modes[0] + np.linspace(0, 1, 201)[:, None] * (modes[1] - modes[0])
-        lowest = segment[np.argmin(self.log_density(segment))]
-        found = root(self.gradient, lowest, jac=self.hessian)
-        signs = np.sign(np.linalg.eigvalsh(self.hessian(found.x)))
-        if not found.success or signs.tolist() != [-1, 1]:
+        thin, along = self.thinned(300), modes[1] - modes[0]
+        frame = np.stack([along, [-along[1], along[0]]])
+        centre, reach = np.array([0.5, 0]), np.array([0.5, 1])
+        for _ in range(12):
+            t, u = centre[:, None] + reach[:, None] * np.linspace(-1, 1, 21)
+            points = modes[0] + np.stack(np.meshgrid(t, u, indexing="ij"), axis=-1) @ frame
+            height = thin.log_density(points.reshape(-1, 2)).reshape(t.size, u.size)
+            ridge = height.argmax(axis=1)
+            lowest = height.max(axis=1).argmin()
+            centre, reach = np.array([t[lowest], u[ridge[lowest]]]), reach / 3
+        mu, longest = modes[0] + centre @ frame, self.sigma.min() / 4
+        for _ in range(100):
+            strength, direction = np.linalg.eigh(self.hessian(mu))
+            step = direction @ (direction.T @ self.gradient(mu) / np.abs(strength) * [1, -1])
+            mu = mu + step * min(1, longest / np.abs(step).max())
+            if np.abs(step).max() < 1e-9 * longest:
+                break
+        if strength[1] <= 0 or np.abs(step).max() > 1e-6 * longest:
             raise ValueError("x: no saddle found between the two highest modes")
-        return found.x
+        return mu

@@ -1,18 +1,13 @@
 """The book's PyMC models, each built in one place.
 
-The data are a ``pm.Data`` container named ``x``, so that one compiled model serves many datasets.
+The data are a ``pm.Data`` container named ``x``, so that one compiled model serves many datasets. The priors'
+``np.float64(10)`` is deliberate: PyMC takes the logarithm of a plain 10 in single precision.
 """
 
 import numpy as np
 import pymc as pm
-from pymc.distributions.transforms import ordered as ordered_transform
 
 from mixtures import data
-
-COMPONENTS = {"component": [0, 1]}
-
-# PyMC would evaluate the logarithm of a plain 10 in single precision; a NumPy float keeps double.
-PRIOR_SD = np.float64(10)
 
 
 def unordered(x):
@@ -35,10 +30,14 @@ def unordered(x):
         If `x` is empty, not one-dimensional or not finite.
     """
     x = data.check(x)
-    with pm.Model(coords=COMPONENTS) as model:
+    with pm.Model(coords={"component": [0, 1]}) as model:
         observed = pm.Data("x", x)
-        means = pm.Normal("means", mu=0, sigma=PRIOR_SD, dims="component")
-        pm.NormalMixture("obs", w=[0.5, 0.5], mu=means, sigma=1, observed=observed)
+        means = pm.Normal(
+            "means", mu=0, sigma=np.float64(10), dims="component"
+        )
+        pm.NormalMixture(
+            "obs", w=[0.5, 0.5], mu=means, sigma=1, observed=observed
+        )
     return model
 
 
@@ -62,10 +61,17 @@ def ordered(x):
         If `x` is empty, not one-dimensional or not finite.
     """
     x = data.check(x)
-    with pm.Model(coords=COMPONENTS) as model:
+    with pm.Model(coords={"component": [0, 1]}) as model:
         observed = pm.Data("x", x)
         means = pm.Normal(
-            "means", mu=0, sigma=PRIOR_SD, dims="component", transform=ordered_transform, initval=np.array([-1.0, 1.0])
+            "means",
+            mu=0,
+            sigma=np.float64(10),
+            dims="component",
+            transform=pm.distributions.transforms.ordered,
+            initval=np.array([-1.0, 1.0]),
         )
-        pm.NormalMixture("obs", w=[0.5, 0.5], mu=means, sigma=1, observed=observed)
+        pm.NormalMixture(
+            "obs", w=[0.5, 0.5], mu=means, sigma=1, observed=observed
+        )
     return model

@@ -4,6 +4,7 @@ A colour means the same thing everywhere in the book: near-black is the exact tr
 Okabe and Ito's, which colour-blind readers can tell apart.
 """
 
+import ast
 import inspect
 import logging
 
@@ -55,8 +56,11 @@ def begin(chapter):
 
 
 def source(thing):
-    """Return the source of a function or class, to be displayed in a chapter."""
-    return Markdown(f"```python\n{inspect.getsource(thing)}```")
+    """Return the source of a function without its docstring, to be displayed in a chapter."""
+    lines = inspect.getsource(thing).splitlines()
+    docstring = ast.parse("\n".join(lines)).body[0].body[0]
+    del lines[docstring.lineno - 1 : docstring.end_lineno]
+    return Markdown("\n".join(["```python", *lines, "```"]))
 
 
 def histogram(x, density=None, bins=25):

@@ -1,3 +1,11 @@
+// A link to a claim opens it.
+const openClaim = () => {
+  const claim = location.hash.startsWith("#claim-") && document.getElementById(location.hash.slice(1));
+  if (claim) claim.open = true;
+};
+addEventListener("hashchange", openClaim);
+document.addEventListener("DOMContentLoaded", openClaim);
+
 // Sorts and searches the ledger in the page; without JavaScript it is a plain table.
 document.addEventListener("DOMContentLoaded", () => {
   const table = document.querySelector("table.ledger");
