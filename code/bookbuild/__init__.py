@@ -3,7 +3,7 @@
 It knows nothing of mixtures. ``_config.yml`` lists it, so that plain ``jupyter-book build .`` has it too.
 """
 
-from bookbuild import execution, ledger, links
+from bookbuild import execution, ledger, links, typography
 
 
 def setup(app):
@@ -11,4 +11,5 @@ def setup(app):
     execution.setup(app)
     ledger.setup(app)
     links.setup(app)
+    typography.setup(app)
     return {"parallel_read_safe": False, "parallel_write_safe": True, "env_version": 1}

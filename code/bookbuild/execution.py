@@ -5,9 +5,13 @@ import json
 import os
 import platform
 import re
+from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
 
+import nbformat
+from jupyter_cache import get_cache
+from sphinx.application import ENV_PICKLE_FILENAME
 from sphinx.errors import ExtensionError
 
 # what a chapter's outputs can depend on, besides its cells and the shared code
@@ -26,6 +30,7 @@ def setup(app):
     app.connect("doctree-read", inspect)
     app.connect("env-purge-doc", forget)
     app.connect("env-updated", judge)
+    app.connect("build-finished", reread)
 
 
 def versions():
@@ -72,7 +77,11 @@ def executed(app, docname):
     """Return the executed notebook behind a page as a dict, or None where the page is not a notebook."""
     if "exec_data" not in getattr(app.env, "nb_metadata", {}).get(docname, {}):
         return None
-    return json.loads((Path(app.outdir).parent / "jupyter_execute" / f"{docname}.ipynb").read_text(encoding="utf-8"))
+    notebook = nbformat.read(Path(app.outdir).parent / "jupyter_execute" / f"{docname}.ipynb", as_version=4)
+    # myst-nb leaves the outputs out of this file whenever it takes them from the cache
+    with suppress(KeyError):
+        _, notebook = get_cache(app.config.nb_execution_cache_path).merge_match_into_notebook(notebook)
+    return notebook
 
 
 def outputs(notebook):
@@ -98,7 +107,7 @@ def faults(notebook):
         text = "".join(output.get("text", "")) + "".join(data.get("text/plain", ""))
         text = COLOUR.sub("", text)
         if output["output_type"] == "error":
-            yield f"traceback shown: {output['ename']}: {output['evalue']}"
+            yield f"{output['ename']}: {output['evalue']}"
         elif output.get("name") == "stderr":
             yield f"text on stderr: {text.strip()}"
         elif found := FAILURE.search(text):
@@ -119,9 +128,15 @@ def forget(app, env, docname):
 
 def judge(app, env):
     """Stop the build when any page holds a fault; Sphinx then keeps no memory of having read it."""
-    lines = [f"chapter {Path(doc).name}: {fault}" for doc, found in sorted(_noted(env).items()) for fault in found]
+    lines = [f"- {doc}.md: {fault}" for doc, found in sorted(_noted(env).items()) for fault in found]
     if lines:
-        raise ExtensionError("the book must not print these:\n" + "\n".join(lines))
+        raise ExtensionError("\n".join(["this book cannot be printed:", *lines]))
+
+
+def reread(app, exception):
+    """Delete the saved environment after a warning, as Sphinx does after an error: the next build must warn again."""
+    if app._warncount:
+        (Path(app.doctreedir) / ENV_PICKLE_FILENAME).unlink(missing_ok=True)
 
 
 def _noted(env):

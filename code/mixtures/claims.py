@@ -1,10 +1,10 @@
 """The ledger: sentences of the book that are measured when it is built, and stop the build when they are not true."""
 
 import html
-import json
 import math
 import numbers
 import os
+from collections.abc import Collection
 
 from IPython.display import display
 
@@ -84,9 +84,9 @@ def claim(name, value, *, expected=None, within=None, above=None, below=None, on
     if not record["holds"] and not os.environ.get("BOOK_CLAIMS_GATHER"):
         raise FalseClaim(
             f"chapter {_chapter}, claim {name}: {says!r} is not true.\n"
-            f"Measured {_show(record['value'])}; expected {record['expected']}."
+            f"Measured {record['value']}; expected {record['expected']}."
         )
-    text = html.escape(f"{says} Measured: {_show(record['value'])}; expected: {record['expected']}.")
+    text = html.escape(f"{says} Measured: {record['measured']}; expected: {record['expected']}.")
     mark = "✓" if record["holds"] else "✗"
     show = f'<details class="claim" id="claim-{name}"><summary title="{text}">{mark}</summary>{text}</details>'
     # the metadata is that of myst_nb.glue, so that {glue:text}`name` works in prose
@@ -98,43 +98,72 @@ def claim(name, value, *, expected=None, within=None, above=None, below=None, on
 
 
 def _record(name, value, expected, within, above, below, one_of, says):
-    """Check the call, judge the sentence, and return what the ledger keeps."""
-    if not (isinstance(name, str) and name and name.replace("-", "").isalnum()):
+    """Check the call, judge the sentence, and return what the ledger keeps, fit for JSON."""
+    if not (isinstance(name, str) and name.isascii() and name.replace("-", "").isalnum()):
         raise ValueError(f"name: expected letters, digits and hyphens, got {name!r}")
     if not (isinstance(says, str) and says.strip()):
         raise ValueError(f"says: claim {name}: expected a sentence, got {says!r}")
-    forms = [expected is not None, above is not None or below is not None, one_of is not None]
-    if sum(forms) != 1:
+    sides = {"above": above, "below": below}
+    bounds = {side: _plain(side, name, bound) for side, bound in sides.items() if bound is not None}
+    if (expected is not None) + bool(bounds) + (one_of is not None) != 1:
         raise ValueError(f"expected: claim {name}: give one of expected, above or below, one_of")
-    if isinstance(value, numbers.Number) or hasattr(value, "item"):
-        value = value.item() if hasattr(value, "item") else value
-    if not isinstance(value, str | bool | int | float):
-        raise ValueError(f"value: claim {name}: expected a number or a string, got {type(value).__name__}")
-    if within is not None and not (isinstance(within, numbers.Real) and 0 < within < math.inf):
-        raise ValueError(f"within: claim {name}: expected a positive tolerance, got {within!r}")
-    if forms[0] and within is None and not isinstance(value, str | int):
-        raise ValueError(f"within: claim {name}: a measured number needs a tolerance")
-    record = {"name": name, "chapter": _chapter, "says": says, "value": value, "distance": None}
-    if forms[1]:
-        low, high = (-math.inf if above is None else float(above)), (math.inf if below is None else float(below))
-        holds = low < value < high
-        bounds = [f"above {_show(low)}"] * (above is not None) + [f"below {_show(high)}"] * (below is not None)
-        text = " and ".join(bounds)
+    value = _plain("value", name, value, finite=False)
+    if within is not None and (bounds or not (isinstance(within, numbers.Real) and 0 < within < math.inf)):
+        raise ValueError(f"within: claim {name}: expected a positive tolerance around a number, got {within!r}")
+    if bounds:
+        targets, texts = list(bounds.values()), [f"{side} {_show(bound)}" for side, bound in bounds.items()]
+    elif expected is not None:
+        targets = [_plain("expected", name, expected)]
+    elif isinstance(one_of, Collection) and not isinstance(one_of, str) and len(one_of):
+        targets = [_plain("one_of", name, target) for target in one_of]
     else:
-        targets = [expected] if forms[0] else list(one_of)
-        if within is None:
-            holds, text = value in targets, " or ".join(_show(t) for t in targets)
-        else:
-            off = min(abs(value - t) for t in targets)
-            record["distance"], holds = float(off / within), bool(off <= within)
-            text = f"{' or '.join(_show(t) for t in targets)} ± {within:.1g}"
-    record |= {"expected": text, "holds": bool(holds)}
-    json.dumps(record)
-    return record
+        raise ValueError(f"one_of: claim {name}: expected a collection of values, got {one_of!r}")
+    words = [v for v in (value, *targets) if isinstance(v, str)]
+    if words and (bounds or within is not None or len(words) <= len(targets)):
+        raise ValueError(f"value: claim {name}: a string is not near, above, below or equal to a number: {words[0]!r}")
+    if not bounds and within is None and isinstance(value, float):
+        raise ValueError(f"within: claim {name}: a measured number needs a tolerance")
+    distance = None
+    if bounds:
+        holds = bounds.get("above", -math.inf) < value < bounds.get("below", math.inf)
+        text = " and ".join(texts)
+    elif within is None:
+        holds, text = value in targets, " or ".join(_show(t) for t in targets)
+    else:
+        distance = float(min(abs(value - t) for t in targets) / within)
+        # a NaN is at no distance
+        holds = distance <= 1
+        text = f"{' or '.join(_show(t, within) for t in targets)} ± {within:.2g}"
+    return {
+        "name": name,
+        "chapter": _chapter,
+        "says": says,
+        "value": value if _finite(value) else str(value),
+        "measured": _show(value, within),
+        "expected": text,
+        "distance": distance if distance is not None and math.isfinite(distance) else None,
+        "holds": bool(holds),
+    }
 
 
-def _show(value):
-    """Write a number as a reader wants it."""
-    if isinstance(value, str | bool | int):
+def _plain(argument, name, value, finite=True):
+    """Return a number or a string as Python's own, whatever library it comes from."""
+    if getattr(value, "ndim", None) == 0:
+        value = value.item()
+    if not isinstance(value, str | bool | int | float) or (finite and not _finite(value)):
+        shown = repr(value) if isinstance(value, float) else type(value).__name__
+        raise ValueError(f"{argument}: claim {name}: expected a number or a string, got {shown}")
+    return value
+
+
+def _finite(value):
+    return isinstance(value, str) or math.isfinite(value)
+
+
+def _show(value, within=None):
+    """Write a number as a reader wants it: to two digits of its tolerance."""
+    if isinstance(value, str | bool | int) or not math.isfinite(value):
         return str(value)
+    if within is not None:
+        return f"{value:.{max(0, 1 - math.floor(math.log10(within)))}f}"
     return f"{value:.4g}" if abs(value) < 1e4 else f"{value:.6g}"

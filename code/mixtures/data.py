@@ -1,6 +1,24 @@
-"""Simulated data, seeded, and the one check that every function asks of data."""
+"""Simulated data, seeded, and the checks that every function asks of data, numbers and seeds."""
 
 import numpy as np
+
+
+def numbers(value, name):
+    """Return a fresh float array, or say by name that the value cannot be made into one."""
+    try:
+        array = np.array(value)
+        if array.dtype.kind in "cmMSUV":
+            raise TypeError(f"{array.dtype} is not real")
+        return array.astype(float)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise ValueError(f"{name}: expected an array of real numbers, got {type(value).__name__} ({error})") from error
+
+
+def generator(seed, name="seed"):
+    """Return the random generator of a whole number, or say by name that the seed is none."""
+    if not isinstance(seed, int | np.integer) or seed < 0:
+        raise ValueError(f"{name}: expected a whole number >= 0, got {seed!r}")
+    return np.random.default_rng(seed)
 
 
 def check(x, name="x"):
@@ -23,16 +41,13 @@ def check(x, name="x"):
     ValueError
         If `x` is not numeric, not one-dimensional, empty, or holds a NaN or an infinity.
     """
-    try:
-        array = np.array(x, dtype=float)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"{name}: expected a one-dimensional array of numbers, got {type(x).__name__}") from error
+    array = numbers(x, name)
     if array.ndim != 1:
         raise ValueError(f"{name}: expected one dimension [n], got shape {list(array.shape)}")
     if array.size == 0:
         raise ValueError(f"{name}: expected at least one observation, got none")
     if not np.isfinite(array).all():
-        raise ValueError(f"{name}: expected finite numbers, got {np.count_nonzero(~np.isfinite(array))} NaN or infinite")
+        raise ValueError(f"{name}: expected finite numbers, got {np.sum(~np.isfinite(array))} NaN or infinite")
     return array
 
 
@@ -58,13 +73,14 @@ def simulate(seed, n=100, separation=2.0):
     Raises
     ------
     ValueError
-        If `n` is not a positive whole number, or `separation` is negative or not finite.
+        If `seed` or `n` is not a whole number, or `separation` is not a number, negative or not finite.
     """
     if not isinstance(n, int | np.integer) or n < 1:
         raise ValueError(f"n: expected a positive whole number, got {n!r}")
-    if not (np.isfinite(separation) and separation >= 0):
+    apart = numbers(separation, "separation")
+    if apart.ndim or not (np.isfinite(apart) and apart >= 0):
         raise ValueError(f"separation: expected a number >= 0, got {separation!r}")
-    rng = np.random.default_rng(seed)
+    rng = generator(seed)
     component = rng.multinomial(1, [0.5, 0.5], n).argmax(axis=1)
-    true_means = np.array([-separation / 2, separation / 2])
+    true_means = np.array([-apart / 2, apart / 2])
     return rng.normal(true_means[component], 1.0)

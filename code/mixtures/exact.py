@@ -12,7 +12,7 @@ import xarray as xr
 from numpy.polynomial import chebyshev
 from scipy.ndimage import maximum_filter
 
-from mixtures import lattice
+from mixtures import data, lattice
 from mixtures.joint import LOG_SQRT_2PI, Joint
 
 SETTLED = 1e-10  # nats: how far two independent lattices may differ in log evidence
@@ -57,6 +57,9 @@ def posterior(x, prior_sd=10.0, *, prior_mean=0.0, weights=0.5, sigma=1.0):
         )
     intervals, spacing = _support(joint, modes, reference)
     while True:
+        rows, columns = (sum(high - low for low, high in i) / spacing for i in intervals)
+        if rows * columns > TILE**2 * LARGEST:
+            raise ValueError(f"x: evidence not settled to {SETTLED:g} nats on {rows:.3g} x {columns:.3g} points")
         axes = [lattice.indices(i, spacing) for i in intervals]
         mass = _mass(joint, reference, axes, spacing)
         longer = _lengthen(intervals, axes, mass, spacing)
@@ -109,15 +112,13 @@ def _mass(joint, reference, axes, spacing):
     A look at the middle of each tile of eight by eight points tells which tiles can matter.
     """
     tiles, inside = zip(*(np.unique(axis // TILE, return_inverse=True) for axis in axes), strict=True)
-    if tiles[0].size * tiles[1].size > LARGEST:
-        raise ValueError(f"x: the evidence has not settled to {SETTLED:g} nats on {axes[0].size} x {axes[1].size} points")
     middles = [spacing * (TILE * t + (TILE - 1) / 2) for t in tiles]
     height = joint.on_lattice(*middles, np.ones([m.size for m in middles], dtype=bool), reference)
     matters = (height > -NEGLIGIBLE)[np.ix_(*inside)]
     if joint.exchangeable:
         matters &= axes[0][:, None] <= axes[1]
     if np.count_nonzero(matters) > LARGEST:
-        raise ValueError(f"x: the evidence has not settled to {SETTLED:g} nats on {np.count_nonzero(matters)} points")
+        raise ValueError(f"x: evidence not settled to {SETTLED:g} nats on {np.count_nonzero(matters)} points")
     mass = np.exp(_height(joint, reference, axes, spacing, matters)) * spacing**2
     if joint.exchangeable:
         mass += np.triu(mass, 1).T
@@ -207,7 +208,10 @@ class Posterior:
     @property
     def log_evidence_ordered(self):
         """Integral of likelihood times prior over mu1 < mu2, nats: log Z - log 2 where labels are exchangeable."""
-        return float(self.log_evidence + np.log(self._gap_below(0.0)[0]))
+        share = self._gap_below(0.0)[0]
+        if share < 1e-9:
+            raise ValueError("x: mu1 < mu2 holds less than 1e-9 of the posterior, too little to tell its logarithm")
+        return float(self.log_evidence + np.log(share))
 
     def log_density(self, mu):
         """Return the log posterior density in nats at points `mu` [..., component]: shape [...]."""
@@ -223,7 +227,8 @@ class Posterior:
     @cached_property
     def density(self):
         """The density on a lattice four times as fine: xarray.DataArray, dims (mu1, mu2)."""
-        mu1, mu2 = (np.unique((at[:, None] + self._spacing * np.arange(4) / 4).ravel()) for at in (self._at1, self._at2))
+        quarters = self._spacing * np.arange(4) / 4
+        mu1, mu2 = (np.unique(at[:, None] + quarters) for at in (self._at1, self._at2))
         cell = (self._spacing / 4) ** 2
         return xr.DataArray(
             self.grid(mu1, mu2), {"mu1": mu1, "mu2": mu2}, name="density", attrs={"cell_area": cell}
@@ -304,8 +309,8 @@ class Posterior:
 
     def gap_cdf(self, gap):
         """Return the probability that upper - lower is at most `gap` [...]: shape [...]."""
-        gap = np.asarray(gap, dtype=float)
-        below = self._gap_below(gap.ravel()) - self._gap_below(-gap.ravel())
+        gap = np.maximum(gap, 0.0)
+        below = np.clip(self._gap_below(gap.ravel()) - self._gap_below(-gap.ravel()), 0, 1)
         return below.reshape(gap.shape) if gap.ndim else float(below[0])
 
     def probability(self, region, fineness=16):
@@ -381,7 +386,7 @@ class Posterior:
         """
         if not isinstance(draws, int | np.integer) or draws < 1:
             raise ValueError(f"draws: expected a positive whole number, got {draws!r}")
-        rng = np.random.default_rng(seed)
+        rng = data.generator(seed)
         # each cell is centred on a lattice point; its step stands above the point's eight neighbours too, and one tenth
         # higher because a peak may lie between the points
         step = 1.1 * maximum_filter(self._mass, size=3, mode="constant")
@@ -390,7 +395,8 @@ class Posterior:
         while len(accepted) < draws:
             cell = np.searchsorted(cumulative, rng.random(2 * draws) * cumulative[-1])
             row, column = np.unravel_index(np.minimum(cell, step.size - 1), step.shape)
-            mu = np.stack([self._at1[row], self._at2[column]], axis=1) + self._spacing * (rng.random((cell.size, 2)) - 0.5)
+            mu = np.stack([self._at1[row], self._at2[column]], axis=1)
+            mu += self._spacing * (rng.random(mu.shape) - 0.5)
             height = np.exp(self.log_density(mu)) * self._spacing**2
             keep = rng.random(cell.size) * step[row, column] < height
             accepted = np.concatenate([accepted, mu[keep]])

@@ -9,13 +9,14 @@ from scipy.special import expit, ndtri
 from mixtures import data
 
 LOG_SQRT_2PI = 0.5 * np.log(2 * np.pi)
+LARGEST = 1e25  # beyond it, or below its inverse, squares of ratios and their products may overflow
 
 
 def pair(value, name, positive=False):
     """Return one number or two as a float array [component], or say by name what is wrong."""
-    array = np.array(value, dtype=float)
+    array = data.numbers(value, name)
     if array.shape not in [(), (1,), (2,)]:
-        raise ValueError(f"{name}: expected one number or one for each of two components, got shape {list(array.shape)}")
+        raise ValueError(f"{name}: expected one number or one for each component, got shape {list(array.shape)}")
     if not np.isfinite(array).all() or (positive and (array <= 0).any()):
         raise ValueError(f"{name}: expected {'positive, ' if positive else ''}finite numbers, got {value!r}")
     return np.broadcast_to(array, 2).copy()
@@ -51,9 +52,14 @@ class Joint:
         """Check the arguments and build; see `mixtures.exact.posterior` for what they mean."""
         weights = pair(weights, "weights", positive=True)
         if abs(weights.sum() - 1) > 1e-9:
-            raise ValueError(f"weights: expected two that sum to 1, got {weights.tolist()}, which sum to {weights.sum()}")
-        sigma, prior_sd = pair(sigma, "sigma", positive=True), pair(prior_sd, "prior_sd", positive=True)
-        return cls(data.check(x), weights, sigma, pair(prior_mean, "prior_mean"), prior_sd)
+            raise ValueError(f"weights: expected two that sum to 1, got {weights.tolist()}, summing to {weights.sum()}")
+        scales = {"sigma": pair(sigma, "sigma", positive=True), "prior_sd": pair(prior_sd, "prior_sd", positive=True)}
+        places = {"x": data.check(x), "prior_mean": pair(prior_mean, "prior_mean")}
+        for name, value in (scales | places).items():
+            if np.abs(value).max() > LARGEST or (name in scales and value.min() < 1 / LARGEST):
+                extent = f"{value.min():g} to {value.max():g}"
+                raise ValueError(f"{name}: expected a scale within a factor {LARGEST:g} of 1, got {extent}")
+        return cls(weights=weights, **scales, **places)
 
     @property
     def exchangeable(self):
@@ -170,7 +176,8 @@ class Joint:
         share = most / self.x.size
         if share >= 1:
             return self
-        return replace(self, x=np.quantile(self.x, (np.arange(most) + 0.5) / most), prior_sd=self.prior_sd / np.sqrt(share))
+        x = np.quantile(self.x, (np.arange(most) + 0.5) / most)
+        return replace(self, x=x, prior_sd=self.prior_sd / np.sqrt(share))
 
     def climb(self, start):
         """Climb from `start` [component] to a local maximum of the log density: shape [component]."""

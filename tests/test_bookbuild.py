@@ -1,0 +1,454 @@
+"""The press: its functions one by one, and then a miniature book that is printed, broken and mended."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from bs4 import BeautifulSoup
+from docutils import nodes
+
+from bookbuild import execution, ledger, links
+
+ROOT = Path(__file__).parents[1]
+STRICT = ("-W", "-n", "--keep-going")
+
+
+# What must not be printed
+
+
+def notebook(*outputs):
+    """Return a notebook with one cell of prose and one of code."""
+    return {"cells": [{"cell_type": "markdown"}, {"cell_type": "code", "outputs": list(outputs)}]}
+
+
+def stream(text, name="stdout"):
+    """Return an output of a print statement."""
+    return {"output_type": "stream", "name": name, "text": text}
+
+
+def test_text_on_stderr_is_a_fault():
+    assert list(execution.faults(notebook(stream("sampling\n", "stderr")))) == ["text on stderr: sampling"]
+
+
+def test_error_is_a_fault():
+    error = {"output_type": "error", "ename": "ValueError", "evalue": "x: no data", "traceback": []}
+    assert list(execution.faults(notebook(error))) == ["traceback shown: ValueError: x: no data"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "UserWarning: beware",
+        "first line\n/home/me/a.py:3: RuntimeWarning: overflow in exp\n  np.exp(x)\n",
+        "\x1b[31mConvergenceWarning\x1b[0m: beware",
+        "\x1b[1;33mWarning\x1b[39;49m\x1b[0m: beware",
+        "Traceback (most recent call last):\n  File ...",
+        "\x1b[36mTraceback\x1b[39m (most recent call last)\n",
+    ],
+)
+def test_warning_or_traceback_text_is_a_fault(text):
+    shown = {"output_type": "display_data", "data": {"text/plain": text}, "metadata": {}}
+    for output in (stream(text), stream(text.splitlines(keepends=True)), shown):
+        (fault,) = execution.faults(notebook(output))
+        assert fault.startswith("warning or traceback in the output: ")
+        assert "\x1b" not in fault
+
+
+@pytest.mark.parametrize("text", ["Warning signs are yellow.", "A Warning", "no warnings: 0", "log evidence −170.7 nats"])
+def test_prose_about_warnings_is_no_fault(text):
+    assert list(execution.faults(notebook(stream(text)))) == []
+
+
+def test_every_fault_of_every_cell_is_named():
+    both = notebook(stream("a", "stderr"), stream("b")) | {}
+    both["cells"] += notebook(stream("c", "stderr"))["cells"]
+    assert list(execution.faults(both)) == ["text on stderr: a", "text on stderr: c"]
+
+
+# The name of the cache
+
+
+@pytest.fixture
+def tree(tmp_path, monkeypatch):
+    """Return the top of a book with code, data and one chapter."""
+    monkeypatch.delenv("BOOK_SEEDS", raising=False)
+    for name in ("code/mixtures/data.py", "book/data/acidity.csv", "book/mixture.md"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("1\n")
+    return tmp_path
+
+
+@pytest.mark.parametrize("name", ["code/mixtures/data.py", "book/data/acidity.csv"])
+def test_fingerprint_follows_code_and_data_and_comes_back(tree, name):
+    before = execution.fingerprint(tree)
+    (tree / name).write_text("2\n")
+    assert execution.fingerprint(tree) != before
+    (tree / name).write_text("1\n")
+    assert execution.fingerprint(tree) == before
+
+
+def test_fingerprint_notices_a_new_and_a_renamed_module(tree):
+    names = [execution.fingerprint(tree)]
+    (tree / "code/mixtures/exact.py").write_text("1\n")
+    names.append(execution.fingerprint(tree))
+    (tree / "code/mixtures/exact.py").rename(tree / "code/mixtures/extra.py")
+    names.append(execution.fingerprint(tree))
+    assert len(set(names)) == 3
+
+
+def test_fingerprint_follows_seeds_and_versions(tree, monkeypatch):
+    names = [execution.fingerprint(tree)]
+    monkeypatch.setenv("BOOK_SEEDS", "1")
+    names.append(execution.fingerprint(tree))
+    newer = execution.versions() | {"numpy": "999"}
+    monkeypatch.setattr(execution, "versions", lambda: newer)
+    names.append(execution.fingerprint(tree))
+    assert len(set(names)) == 3
+
+
+def test_fingerprint_ignores_prose_and_the_place_of_the_book(tree, tmp_path_factory):
+    before = execution.fingerprint(tree)
+    (tree / "book/mixture.md").write_text("Other prose.\n")
+    assert execution.fingerprint(tree) == before
+    elsewhere = shutil.copytree(tree, tmp_path_factory.mktemp("elsewhere") / "book")
+    assert execution.fingerprint(elsewhere) == before
+
+
+def test_versions_name_what_chapters_compute_with():
+    versions = execution.versions()
+    assert {"python", "numpy", "pymc", "arviz", "nutpie", "matplotlib"} <= versions.keys()
+    assert "absent" not in versions.values()
+
+
+# Links
+
+
+@pytest.fixture
+def checkout(tmp_path, monkeypatch):
+    """Return a function that makes a checkout with the given remote, untouched by anybody's git settings."""
+    for name in ("GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM"):
+        monkeypatch.setenv(name, os.devnull)
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+
+    def make(remote):
+        subprocess.run(["git", "init", "-q", tmp_path], check=True)
+        subprocess.run(["git", "-C", tmp_path, "remote", "add", "origin", remote], check=True)
+        return tmp_path
+
+    return make
+
+
+@pytest.mark.parametrize(
+    "remote",
+    [
+        "https://github.com/ann/bells",
+        "https://github.com/ann/bells.git",
+        "https://github.com/ann/bells/",
+        "https://ann@github.com/ann/bells.git",
+        "https://ann:ghp_secret@github.com/ann/bells.git",
+        "https://x-access-token:ghp_secret@github.com/ann/bells",
+        "git@github.com:ann/bells",
+        "git@github.com:ann/bells.git",
+        "ssh://git@github.com/ann/bells",
+        "ssh://git@github.com/ann/bells.git",
+    ],
+)
+def test_remote_on_github_is_found_without_its_credentials(checkout, remote):
+    assert links.repository(checkout(remote), {}) == "https://github.com/ann/bells"
+
+
+def test_dots_and_dashes_stay_in_the_name(checkout):
+    assert links.repository(checkout("git@github.com:a-nn/be.ll_s-2.git"), {}) == "https://github.com/a-nn/be.ll_s-2"
+
+
+@pytest.mark.parametrize(
+    "remote",
+    [
+        "/srv/git/bells",
+        "../bells.git",
+        "file:///srv/git/github.com/ann/bells",
+        "https://gitlab.com/ann/bells.git",
+        "https://github.com.example.org/ann/bells",
+        "https://example.org/github.com/ann/bells",
+        "git@example.org:ann/bells.git",
+        "https://github.com/ann",
+        "https://github.com/ann/bells/tree/main",
+    ],
+)
+def test_any_other_remote_gives_no_link(checkout, remote):
+    assert links.repository(checkout(remote), {}) is None
+
+
+def test_environment_goes_before_the_remote(checkout):
+    top = checkout("git@github.com:ann/bells.git")
+    assert links.repository(top, {"GITHUB_REPOSITORY": "bob/hills"}) == "https://github.com/bob/hills"
+    server = {"GITHUB_REPOSITORY": "bob/hills", "GITHUB_SERVER_URL": "https://git.example.org"}
+    assert links.repository(top, server) == "https://git.example.org/bob/hills"
+
+
+@pytest.mark.parametrize("named", ["", "bells", "bob/", "/hills", "bob/hills/tree", "bob/hills?x=1", 'bob/"><script>'])
+def test_malformed_environment_is_ignored(checkout, named):
+    assert links.repository(checkout("git@github.com:ann/bells.git"), {"GITHUB_REPOSITORY": named}) == "https://github.com/ann/bells"
+
+
+def test_neither_checkout_nor_git_is_needed(tmp_path, monkeypatch):
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    assert links.repository(tmp_path, {}) is None
+    monkeypatch.setenv("PATH", "")
+    assert links.repository(tmp_path, {}) is None
+    assert links.branch(tmp_path) == "main"
+
+
+def test_branch_is_the_default_one_of_the_remote(checkout):
+    top = checkout("git@github.com:ann/bells.git")
+    assert links.branch(top) == "main"
+    head = ["symbolic-ref", "refs/remotes/origin/HEAD", "refs/remotes/origin/feature/trunk"]
+    subprocess.run(["git", "-C", top, *head], check=True)
+    assert links.branch(top) == "feature/trunk"
+
+
+# The table of claims
+
+
+def test_table_has_a_head_and_one_paragraph_an_entry():
+    rows = [[nodes.Text("a"), nodes.reference("", "b", refuri="c")], [nodes.Text("d"), nodes.Text("e")]]
+    table = ledger.table(["x", "y"], rows, "ledger")
+    assert table["classes"] == ["ledger"]
+    (group,) = table.children
+    assert group["cols"] == len(list(group.findall(nodes.colspec))) == 2
+    head, body = next(group.findall(nodes.thead)), next(group.findall(nodes.tbody))
+    assert [entry.astext() for entry in head.findall(nodes.entry)] == ["x", "y"]
+    assert [[entry.astext() for entry in row] for row in body] == [["a", "b"], ["d", "e"]]
+    assert all(isinstance(entry[0], nodes.paragraph) for entry in table.findall(nodes.entry))
+
+
+# A miniature book
+
+CHAPTER = """---
+jupytext:
+  text_representation:
+    extension: .md
+    format_name: myst
+kernelspec:
+  display_name: Python 3
+  language: python
+  name: python3
+---
+
+# Chapter {name}
+
+The width is {{glue:text}}`{name}-width:.2f`, give or take.
+
+```{{code-cell}} ipython3
+import sys
+from pathlib import Path
+
+sys.path.insert(0, "../code")
+import tiny
+from mixtures.claims import begin, claim
+
+begin("{name}")
+print("the width is", tiny.WIDTH)
+claim("{name}-width", tiny.WIDTH, expected=1.2, within=0.1, says="The width is about 1.2.")
+with Path("../runs").open("a") as runs:
+    runs.write("{name}\\n")
+```
+"""
+
+
+class Book:
+    """A small book and the command that prints it."""
+
+    def __init__(self, top):
+        self.top = top
+        shutil.copy(ROOT / "_config.yml", top)
+        shutil.copytree(ROOT / "book" / "assets", top / "book" / "assets")
+        shutil.copy(ROOT / "book" / "references.bib", top / "book")
+        toc = "format: jb-book\nroot: book/index\nchapters:\n"
+        self.write("_toc.yml", toc + "".join(f"  - file: book/{name}\n" for name in ("one", "two", "ledger")))
+        self.write("book/index.md", "# A small book\n\n```{tableofcontents}\n```\n")
+        self.write("book/ledger.md", "# The ledger\n\n```{ledger}\n```\n\n```{build-facts}\n```\n")
+        self.write("code/tiny.py", "WIDTH = 1.25\n")
+        for name in ("one", "two"):
+            self.write(f"book/{name}.md", CHAPTER.format(name=name))
+
+    def write(self, name, text):
+        """Write a file."""
+        path = self.top / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+
+    def edit(self, name, old, new):
+        """Replace the one occurrence of some text in a file."""
+        text = (self.top / name).read_text(encoding="utf-8")
+        assert text.count(old) == 1
+        self.write(name, text.replace(old, new))
+
+    def build(self, *options, **environ):
+        """Print the book; return the exit code, and what was said without colours and on one line."""
+        ours = ("BOOK_SEEDS", "BOOK_CLAIMS_GATHER", "GITHUB_REPOSITORY", "GITHUB_SERVER_URL")
+        environ = {k: v for k, v in os.environ.items() if k not in ours} | environ
+        environ["GIT_CEILING_DIRECTORIES"] = str(self.top.parent)
+        command = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()", "build", ".", *options]
+        run = subprocess.run(command, cwd=self.top, env=environ, capture_output=True, text=True, check=False)
+        log = execution.COLOUR.sub("", run.stdout + run.stderr)
+        return run.returncode, re.sub(r"\s+", " ", log)
+
+    def ran(self):
+        """Return which chapters were executed since this was last asked."""
+        runs = self.top / "runs"
+        names = runs.read_text().split() if runs.exists() else []
+        runs.unlink(missing_ok=True)
+        return names
+
+    def page(self, name):
+        """Return a printed page."""
+        return BeautifulSoup((self.top / "_build/html/book" / f"{name}.html").read_text("utf-8"), "html.parser")
+
+    def ledger(self):
+        """Return the cells of the printed ledger, row by row, and where its links lead."""
+        rows = self.page("ledger").select("table.ledger tbody tr")
+        return [[cell.get_text(strip=True) for cell in row("td")] for row in rows], [row.a["href"] for row in rows]
+
+
+@pytest.fixture(scope="module")
+def book(tmp_path_factory):
+    """Return a small book that has been printed once, without a fault. Each test leaves it whole."""
+    made = Book(tmp_path_factory.mktemp("book"))
+    code, log = made.build(*STRICT)
+    assert code == 0, log[-3000:]
+    assert made.ran() == ["one", "two"]
+    return made
+
+
+LEDGER = [
+    ["one", "The width is about 1.2.", "1.25", "1.20 ± 0.1", "0.50"],
+    ["two", "The width is about 1.2.", "1.25", "1.20 ± 0.1", "0.50"],
+]
+
+
+def test_claims_are_glued_and_listed_with_links_that_work(book):
+    rows, places = book.ledger()
+    assert rows == LEDGER
+    assert places == ["one.html#claim-one-width", "two.html#claim-two-width"]
+    for name in ("one", "two"):
+        assert len(book.page(name).select(f"details#claim-{name}-width")) == 1
+        assert book.page(name).select_one(".pasted-text").text == "1.25"
+
+
+def test_facts_of_the_build_are_printed(book):
+    facts = {row("td")[0].text.strip(): row("td")[1].text.strip() for row in book.page("ledger").select("table.build-facts tbody tr")}
+    assert facts == execution.versions() | {"sampling seeds moved by": "0"}
+
+
+def test_edited_prose_executes_nothing_and_keeps_the_ledger(book):
+    book.edit("book/one.md", "give or take", "more or less")
+    code, log = book.build(*STRICT)
+    assert code == 0, log[-3000:]
+    assert book.ran() == []
+    assert "more or less" in book.page("one").text
+    assert book.ledger()[0] == LEDGER
+
+
+def test_edited_code_executes_everything_and_reverting_finds_the_old_results(book):
+    book.edit("code/tiny.py", "1.25", "1.27")
+    code, log = book.build(*STRICT)
+    assert code == 0, log[-3000:]
+    assert book.ran() == ["one", "two"]
+    assert [row[2] for row in book.ledger()[0]] == ["1.27", "1.27"]
+    book.edit("code/tiny.py", "1.27", "1.25")
+    code, log = book.build(*STRICT)
+    assert code == 0, log[-3000:]
+    assert book.ran() == []
+    assert book.ledger()[0] == LEDGER
+    assert "the width is 1.25" in book.page("two").text
+
+
+def test_buttons_lead_to_the_repository_that_printed_the_book_or_are_left_out(book):
+    def hosts(name):
+        return [a["href"] for a in book.page(name).select("a[href]") if re.search("github|binder", a["href"])]
+
+    for name in ("index", "one", "two", "ledger"):
+        assert hosts(name) == []
+    code, log = book.build(*STRICT, GITHUB_REPOSITORY="someone/fork")
+    assert code == 0, log[-3000:]
+    for name in ("one", "two"):
+        assert {
+            "https://github.com/someone/fork",
+            f"https://github.com/someone/fork/edit/main/book/{name}.md",
+            f"https://mybinder.org/v2/gh/someone/fork/main?urlpath=lab/tree/book/{name}.md",
+        } <= set(hosts(name))
+    for name in ("index", "one", "two", "ledger"):
+        for place in hosts(name):
+            assert re.match(r"https://(github\.com|mybinder\.org/v2/gh)/someone/fork(/|\?|$)", place), place
+
+
+def broken(book, edits, options, named, **environ):
+    """Break the book, see that it stays broken, mend it, see that it is whole; return the first log."""
+    whole = {path: path.read_text(encoding="utf-8") for path in [*book.top.glob("book/*.md"), *book.top.glob("code/*.py")]}
+    try:
+        for name, old, new in edits:
+            book.edit(name, old, new)
+        code, log = book.build(*options, **environ)
+        again, said_again = book.build(*options)
+    finally:
+        for path, text in whole.items():
+            if path.read_text(encoding="utf-8") != text:
+                path.write_text(text, encoding="utf-8")
+    assert code != 0, log[-3000:]
+    assert again != 0, said_again[-3000:]
+    for words in named:
+        assert words in log
+        assert words in said_again
+    code, log = book.build(*STRICT)
+    assert code == 0, log[-3000:]
+    assert book.ledger()[0] == LEDGER
+
+
+def test_raise_stops_the_build(book):
+    edits = [("book/two.md", 'print("the width', 'raise RuntimeError("out of bells")\nprint("the width')]
+    broken(book, edits, (), ["book/two.md", "RuntimeError", "out of bells"])
+
+
+def test_false_claim_stops_the_build(book):
+    named = ["chapter two, claim two-width: 'The width is about 1.2.' is not true", "Measured 1.25; expected 2.20 ± 0.1"]
+    broken(book, [("book/two.md", "expected=1.2", "expected=2.2")], (), ["book/two.md", *named])
+
+
+def test_false_claim_that_was_gathered_is_not_printed_from_the_cache(book):
+    named = ["chapter two, claim two-width: 'The width is about 1.2.' is not true"]
+    broken(book, [("book/two.md", "expected=1.2", "expected=3.2")], (), named, BOOK_CLAIMS_GATHER="1")
+
+
+@pytest.mark.parametrize("options", [(), STRICT], ids=["plain", "strict"])
+def test_faults_in_the_output_stop_the_build_and_are_all_named(book, options):
+    show = "class Figure:\n    def _repr_html_(self):\n        raise OSError('no ink')\n\n\ndisplay(Figure())\n"
+    edits = [
+        ("book/one.md", 'print("the width', 'import warnings\n\nwarnings.warn("beware")\nprint("the width'),
+        ("book/two.md", 'print("the width', f'print("whisper", file=sys.stderr)\n{show}print("the width'),
+    ]
+    named = ["chapter one: text on stderr", "UserWarning: beware", "chapter two: text on stderr: whisper"]
+    broken(book, edits, options, [*named, "chapter two: traceback shown: OSError: no ink"])
+
+
+def test_one_name_in_two_chapters_stops_the_build(book):
+    edits = [("book/two.md", 'claim("two-width"', 'claim("one-width", 1, expected=1, says="One.")\nclaim("two-width"')]
+    broken(book, edits, (), ["claim 'one-width' stands twice: in book/one and in book/two"])
+
+
+def test_one_name_twice_in_a_chapter_stops_the_build(book):
+    twice = 'for number in (1, 2):\n    claim("number", number, above=0, says="It is positive.")\nclaim("two-width"'
+    broken(book, [("book/two.md", 'claim("two-width"', twice)], (), ["claim 'number' stands twice: in book/two and in book/two"])
+
+
+def test_name_of_another_chapter_stops_the_build(book):
+    broken(book, [("book/two.md", 'begin("two")', 'begin("one")')], (), ["book/two says begin('one')"])
+
+
+def test_unknown_number_and_dead_link_stay_warnings_until_mended(book):
+    edits = [("book/one.md", "give or take", "not {glue:text}`nothing:.1f`, see [](nowhere.md)")]
+    broken(book, edits, STRICT, ["No key 'nothing' found", "'nowhere.md'"])
