@@ -23,7 +23,8 @@ serve: book  ## build the book and serve it on this machine (PORT=8000)
 lab: $(READY)  ## open the chapters as notebooks in JupyterLab, as Binder does
 	@mkdir -p _build/lab
 	JUPYTER_CONFIG_DIR=$(CURDIR)/_build/lab $(BIN)/jupytext-config set-default-viewer markdown myst
-	JUPYTER_CONFIG_DIR=$(CURDIR)/_build/lab $(BIN)/jupyter lab --LabApp.default_url=/lab/tree/book/index.md
+	JUPYTER_CONFIG_DIR=$(CURDIR)/_build/lab $(BIN)/jupyter lab --LabApp.default_url=/lab/tree/book/mixture.md \
+	  $(if $(filter 0,$(shell id -u)),--allow-root)
 
 claims: $(READY)  ## measure every claim again with ten other sets of seeds (SETS=10)
 	$(BIN)/python -m bookbuild.seeds $(or $(SETS),10)
@@ -48,6 +49,7 @@ $(READY): requirements.txt code/pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 12))' \
 	  || { echo "make: Python 3.12 or later is needed, and $$($(PYTHON) --version 2>&1) was found; try make PYTHON=python3.13" >&2; exit 1; }
 	@$(PYTHON) -m venv .venv > /dev/null || { echo "make: $(PYTHON) cannot make a virtual environment; on Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
-	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt \
-	  || { echo "make: pip could not install requirements.txt; is the network reachable?" >&2; exit 1; }
+	@echo "setting up .venv; this takes a minute or two"
+	@$(BIN)/pip install --disable-pip-version-check -r requirements.txt > .venv/pip.log 2>&1 \
+	  || { echo "make: pip could not install requirements.txt; is the network reachable? .venv/pip.log ends: $$(tail -n 1 .venv/pip.log)" >&2; exit 1; }
 	@touch $@

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 import xarray as xr
 from bs4 import BeautifulSoup
-
 from mixtures import claims
 from mixtures.claims import FalseClaim, begin, claim
 

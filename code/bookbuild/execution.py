@@ -116,9 +116,12 @@ def faults(notebook):
 
 def inspect(app, doctree):
     """Note the faults of a page that has just been read."""
-    notebook = executed(app, app.env.docname)
+    docname = app.env.docname
+    notebook = executed(app, docname)
     if notebook is not None:
-        _noted(app.env)[app.env.docname] = list(faults(notebook))
+        # a cell that runs out of time leaves no output
+        error = app.env.nb_metadata[docname]["exec_data"]["error"]
+        _noted(app.env)[docname] = list(faults(notebook)) or [f"execution failed: {error}"] * bool(error)
 
 
 def forget(app, env, docname):
@@ -128,8 +131,13 @@ def forget(app, env, docname):
 
 def judge(app, env):
     """Stop the build when any page holds a fault; Sphinx then keeps no memory of having read it."""
-    lines = [f"- {doc}.md: {fault}" for doc, found in sorted(_noted(env).items()) for fault in found]
-    if lines:
+    refuse([(docname, fault) for docname, found in sorted(_noted(env).items()) for fault in found])
+
+
+def refuse(found):
+    """Stop the build when anything was found; `found` holds pairs of a page and what is wrong with it."""
+    if found:
+        lines = [f"- {docname}.md: {fault}" for docname, fault in found]
         raise ExtensionError("\n".join(["this book cannot be printed:", *lines]))
 
 

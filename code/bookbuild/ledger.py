@@ -4,7 +4,6 @@ import os
 from pathlib import Path
 
 from docutils import nodes
-from sphinx.errors import ExtensionError
 from sphinx.util.docutils import SphinxDirective
 
 from bookbuild import execution
@@ -58,18 +57,19 @@ def forget(app, env, docname):
 
 
 def check(app, env):
-    """Stop the build at a claim that is false, has another's name or belongs elsewhere; else print the ledger anew."""
-    owner = {}
+    """Stop the build when a claim is false, shares its name or is in the wrong chapter; else print the ledger anew."""
+    found, owner = [], {}
     for docname, claims in sorted(_claims(env).items()):
+        for other in sorted({claim["chapter"] for claim in claims} - {Path(docname).name}):
+            found.append((docname, f"begin({other!r}) gives the name of another chapter"))
         for claim in claims:
-            if claim["chapter"] != Path(docname).name:
-                raise ExtensionError(f"{docname} says begin({claim['chapter']!r}), which is another chapter's name")
-            if claim["name"] in owner:
-                raise ExtensionError(f"claim {claim['name']!r} stands twice: in {owner[claim['name']]} and in {docname}")
-            # it can only have come here from a run that gathered false claims, by way of the cache
+            first = owner.setdefault(claim["name"], claim)
+            if first is not claim:
+                found.append((docname, f"claim {claim['name']} has the name of one in chapter {first['chapter']}"))
+            # a false one gets here only from a run that gathered them, by way of the cache
             if not claim["holds"]:
-                raise ExtensionError(f"chapter {claim['chapter']}, claim {claim['name']}: {claim['says']!r} is not true")
-            owner[claim["name"]] = docname
+                found.append((docname, f"claim {claim['name']}: {claim['says']!r} is not true"))
+    execution.refuse(found)
     return [env.bookbuild_ledger] if hasattr(env, "bookbuild_ledger") else []
 
 

@@ -79,7 +79,7 @@ def simulate(seed, n=100, separation=2.0):
         raise ValueError(f"n: expected a positive whole number, got {n!r}")
     apart = numbers(separation, "separation")
     if apart.ndim or not (np.isfinite(apart) and apart >= 0):
-        raise ValueError(f"separation: expected a number >= 0, got {separation!r}")
+        raise ValueError(f"separation: expected >= 0, got {separation!r}")
     rng = generator(seed)
     component = rng.multinomial(1, [0.5, 0.5], n).argmax(axis=1)
     true_means = np.array([-apart / 2, apart / 2])

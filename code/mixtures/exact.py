@@ -9,18 +9,10 @@ from functools import cached_property
 
 import numpy as np
 import xarray as xr
-from numpy.polynomial import chebyshev
 from scipy.ndimage import maximum_filter
 
-from mixtures import data, lattice
+from mixtures import data, lattice, quadrature
 from mixtures.joint import LOG_SQRT_2PI, Joint
-
-SETTLED = 1e-10  # nats: how far two independent lattices may differ in log evidence
-EDGE = 1e-13  # share of the mass that the outermost lattice points of an axis may hold
-NEGLIGIBLE = 80.0  # nats: a tile whose middle lies further below the mode is left out
-TILE = 8  # lattice points along a tile's side
-MANY = 4_000  # observations from which the log density is interpolated
-LARGEST = 4_000_000  # lattice points to evaluate, before giving up
 
 
 def posterior(x, prior_sd=10.0, *, prior_mean=0.0, weights=0.5, sigma=1.0):
@@ -48,127 +40,9 @@ def posterior(x, prior_sd=10.0, *, prior_mean=0.0, weights=0.5, sigma=1.0):
     """
     joint = Joint.of(x, weights, sigma, prior_mean, prior_sd)
     modes = joint.modes()
-    reference = joint.log_density(modes[:1])[0]
-    # the peak height is a sum of n terms, each rounded: beyond this its last digits are noise
-    if np.finfo(float).eps * abs(reference) > 10 * SETTLED:
-        raise ValueError(
-            f"x: log density {reference:.3g} nats at the mode, too far from zero to settle the evidence to {SETTLED:g};"
-            " are the data on the scale of sigma and of the prior?"
-        )
-    intervals, spacing = _support(joint, modes, reference)
-    while True:
-        rows, columns = (sum(high - low for low, high in i) / spacing for i in intervals)
-        if rows * columns > TILE**2 * LARGEST:
-            raise ValueError(f"x: evidence not settled to {SETTLED:g} nats on {rows:.3g} x {columns:.3g} points")
-        axes = [lattice.indices(i, spacing) for i in intervals]
-        mass = _mass(joint, reference, axes, spacing)
-        longer = _lengthen(intervals, axes, mass, spacing)
-        every_second = 4 * mass[np.ix_(axes[0] % 2 == 0, axes[1] % 2 == 0)].sum()
-        if longer != intervals:
-            intervals = longer
-        elif abs(np.log(every_second / mass.sum())) < SETTLED:
-            break
-        else:
-            spacing *= 0.75
-    evidence = reference + np.log(mass.sum())
+    log_evidence, axes, spacing, mass = quadrature.integrate(joint, modes)
     at1, at2 = (spacing * axis for axis in axes)
-    return Posterior(joint, float(evidence), modes, at1, at2, spacing, mass / mass.sum())
-
-
-def _support(joint, modes, reference):
-    """Return disjoint intervals for each axis that hold nearly all mass, and a spacing finer than any peak."""
-    n = joint.x.size
-    narrowest, intervals, volume = [], [[], []], 0.0
-    for mode, height in zip(modes, joint.log_density(modes), strict=True):
-        curvature = -joint.hessian(mode)
-        narrowest.append(1 / np.sqrt(np.diag(curvature).max()))
-        # where two peaks are about to part the curvature vanishes one way, and the width goes as n^(-1/4)
-        strength, direction = np.linalg.eigh(curvature)
-        strength = np.maximum(strength, np.sqrt(n) / joint.sigma.max() ** 2)
-        sd = np.minimum(np.sqrt((direction**2) @ (1 / strength)), joint.prior_sd)
-        volume += np.exp(height - reference) * 2 * np.pi / np.sqrt(strength.prod())
-        for k in (0, 1):
-            intervals[k].append((mode[k] - 8 * sd[k], mode[k] + 8 * sd[k]))
-    # a component may own no observation: then the other is a single Gaussian and its own mean goes back to its prior
-    for k, other in ((0, 1), (1, 0)):
-        s, t, m = joint.sigma[other], joint.prior_sd[other], joint.prior_mean[other]
-        sd = 1 / np.sqrt(n / s**2 + 1 / t**2)
-        centre = sd**2 * (joint.x.sum() / s**2 + m / t**2)
-        height = joint.log_terms(other, [centre]).sum() + joint.log_prior(other, centre) - reference
-        if height + LOG_SQRT_2PI + np.log(sd / volume) > np.log(EDGE):
-            narrowest.append(sd)
-            intervals[other].append((centre - 8 * sd, centre + 8 * sd))
-            reach = 7.5 * joint.prior_sd[k]
-            intervals[k].append((joint.prior_mean[k] - reach, joint.prior_mean[k] + reach))
-    if joint.exchangeable:
-        intervals = [intervals[0] + intervals[1]] * 2
-    # interpolation needs half the spacing that summation needs, which is 0.8 of the narrowest width
-    return [lattice.merge(i) for i in intervals], 0.4 * min(narrowest)
-
-
-def _mass(joint, reference, axes, spacing):
-    """Return density / exp(reference) * spacing^2 on the product of two axes of lattice numbers.
-
-    A look at the middle of each tile of eight by eight points tells which tiles can matter.
-    """
-    tiles, inside = zip(*(np.unique(axis // TILE, return_inverse=True) for axis in axes), strict=True)
-    middles = [spacing * (TILE * t + (TILE - 1) / 2) for t in tiles]
-    height = joint.on_lattice(*middles, np.ones([m.size for m in middles], dtype=bool), reference)
-    matters = (height > -NEGLIGIBLE)[np.ix_(*inside)]
-    if joint.exchangeable:
-        matters &= axes[0][:, None] <= axes[1]
-    if np.count_nonzero(matters) > LARGEST:
-        raise ValueError(f"x: evidence not settled to {SETTLED:g} nats on {np.count_nonzero(matters)} points")
-    mass = np.exp(_height(joint, reference, axes, spacing, matters)) * spacing**2
-    if joint.exchangeable:
-        mass += np.triu(mass, 1).T
-    return mass
-
-
-def _height(joint, reference, axes, spacing, matters):
-    """Return log density - reference where it matters on the product of two axes, minus infinity elsewhere.
-
-    With many data the posterior is much narrower than a component, so the log density is nearly a polynomial there: a
-    few Chebyshev nodes give all of its values. Its last coefficients say whether they were enough.
-    """
-    points = [spacing * axis for axis in axes]
-    if joint.x.size < MANY:
-        return joint.on_lattice(*points, matters, reference)
-    values = np.full(matters.shape, -np.inf)
-    runs = [np.split(np.arange(a.size), np.flatnonzero(np.diff(a) > 1) + 1) for a in axes]
-    for block in (np.ix_(r1, r2) for r1 in runs[0] for r2 in runs[1] if matters[np.ix_(r1, r2)].any()):
-        at = [p[i.ravel()] for p, i in zip(points, block, strict=True)]
-        for size in (16, 24, 36):
-            nodes = np.cos(np.pi * (np.arange(size) + 0.5) / size)
-            from_values = chebyshev.chebvander(nodes, size - 1).T * 2 / size
-            from_values[0] /= 2
-            ends = [(a[0], a[-1] + 1e-9 * spacing) for a in at]
-            spread = [low + (high - low) * (nodes + 1) / 2 for low, high in ends]
-            whole = joint.on_lattice(*spread, np.ones((size, size), dtype=bool), reference)
-            coefficients = from_values @ whole @ from_values.T
-            if max(np.abs(coefficients[-2:]).max(), np.abs(coefficients[:, -2:]).max()) < SETTLED:
-                to = [chebyshev.chebvander(2 * (a - e[0]) / (e[1] - e[0]) - 1, size - 1) for a, e in zip(at, ends)]
-                values[block] = np.where(matters[block], to[0] @ coefficients @ to[1].T, -np.inf)
-                break
-        else:
-            wanted = np.zeros(matters.shape, dtype=bool)
-            wanted[block] = matters[block]
-            values[block] = joint.on_lattice(*points, wanted, reference)[block]
-    return values
-
-
-def _lengthen(intervals, axes, mass, spacing):
-    """Return the intervals, longer wherever the outermost points of a stretch hold more than EDGE."""
-    longer = []
-    for k, (axis, stretches) in enumerate(zip(axes, intervals, strict=True)):
-        share = mass.sum(axis=1 - k) / mass.sum()
-        ends = []
-        for low, high in stretches:
-            first, last = np.searchsorted(axis, [np.floor(low / spacing), np.ceil(high / spacing)])
-            more = 0.25 * (high - low)
-            ends.append([low - more * (share[first] > EDGE), high + more * (share[last] > EDGE)])
-        longer.append(lattice.merge(ends))
-    return longer
+    return Posterior(joint, log_evidence, modes, at1, at2, spacing, mass)
 
 
 @dataclass(frozen=True, eq=False)
@@ -309,7 +183,7 @@ class Posterior:
 
     def gap_cdf(self, gap):
         """Return the probability that upper - lower is at most `gap` [...]: shape [...]."""
-        gap = np.maximum(gap, 0.0)
+        gap = np.asarray(gap, dtype=float)
         below = np.clip(self._gap_below(gap.ravel()) - self._gap_below(-gap.ravel()), 0, 1)
         return below.reshape(gap.shape) if gap.ndim else float(below[0])
 

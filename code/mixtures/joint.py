@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.optimize import minimize
-from scipy.special import expit, ndtri
+from scipy.special import expit
 
 from mixtures import data
 
@@ -51,8 +51,8 @@ class Joint:
     def of(cls, x, weights=0.5, sigma=1.0, prior_mean=0.0, prior_sd=10.0):
         """Check the arguments and build; see `mixtures.exact.posterior` for what they mean."""
         weights = pair(weights, "weights", positive=True)
-        if abs(weights.sum() - 1) > 1e-9:
-            raise ValueError(f"weights: expected two that sum to 1, got {weights.tolist()}, summing to {weights.sum()}")
+        if weights.max() > 1 or abs(weights.sum() - 1) > 1e-9:
+            raise ValueError(f"weights: expected two that sum to 1, got {weights.tolist()}")
         scales = {"sigma": pair(sigma, "sigma", positive=True), "prior_sd": pair(prior_sd, "prior_sd", positive=True)}
         places = {"x": data.check(x), "prior_mean": pair(prior_mean, "prior_mean")}
         for name, value in (scales | places).items():

@@ -83,8 +83,8 @@ def accumulator(at, points, spacing):
 def mean_distance(masses, points, spacing):
     """Integrate |t| f(t) over the line, for an f whose point masses on the lattice are given.
 
-    |t| has a kink at 0, which the rectangle rule would feel. The weights that integrate against the cardinal series
-    exactly are |t| without its frequencies above the lattice's: the function whose second derivative is twice the sinc.
+    |t| has a kink at 0, which the rectangle rule would feel. t f(t) has none: its integrals over the two half lines are
+    subtracted.
 
     Parameters
     ----------
@@ -97,6 +97,5 @@ def mean_distance(masses, points, spacing):
     -------
     float
     """
-    turns = np.pi * points / spacing
-    weights = 2 / np.pi * (points * sici(turns)[0] + spacing / np.pi * np.cos(turns))
-    return float(weights @ masses)
+    below = accumulator([0.0], points, spacing)[0]
+    return float(((1 - 2 * below) * points) @ masses)

@@ -9,12 +9,12 @@ import inspect
 import logging
 
 import arviz as az
-import matplotlib as mpl
 import numpy as np
 import seaborn as sns
 from IPython.display import Markdown
 from matplotlib import pyplot as plt
 from matplotlib_inline.backend_inline import set_matplotlib_formats
+from scipy.stats import rankdata
 
 from mixtures import claims
 
@@ -58,12 +58,13 @@ def begin(chapter):
 def source(thing):
     """Return the source of a function without its docstring, to be displayed in a chapter."""
     lines = inspect.getsource(thing).splitlines()
-    docstring = ast.parse("\n".join(lines)).body[0].body[0]
-    del lines[docstring.lineno - 1 : docstring.end_lineno]
+    function = ast.parse("\n".join(lines)).body[0]
+    if ast.get_docstring(function) is not None:
+        del lines[function.body[0].lineno - 1 : function.body[0].end_lineno]
     return Markdown("\n".join(["```python", *lines, "```"]))
 
 
-def histogram(x, density=None, bins=25):
+def histogram(x, density=None, bins=12):
     """Draw data as a histogram with a kernel density estimate.
 
     Parameters
@@ -78,7 +79,7 @@ def histogram(x, density=None, bins=25):
     matplotlib.axes.Axes
     """
     ax = sns.histplot(x=x, bins=bins, kde=True, stat="density", color=DATA, edgecolor="white", linewidth=0.3)
-    ax.lines[0].set(label="kernel density estimate", color=DATA)
+    ax.lines[0].set(label="smoothed histogram", color="#555555", linestyle="--")
     if density is not None:
         at = np.linspace(*ax.get_xlim(), 300)
         ax.plot(at, density(at), color=EXACT, label="true density")
@@ -94,20 +95,17 @@ def levels(density):
     return np.unique([heights[min(np.searchsorted(share, mass), heights.size - 1)] for mass in MASSES])
 
 
-def plane(posterior, draws=None, colour=EXACT, label="draws", ordered=False, thin_to=2000, ax=None):
+def plane(posterior, draws=None, colour=EXACT, label="draws", ordered=False, ax=None):
     """Draw the exact posterior of the two means as contours, over the density of some draws.
 
     Parameters
     ----------
     posterior : mixtures.exact.Posterior
     draws : xarray.DataArray, dims (chain, draw, component), optional
-        Thinned before their density is estimated, which takes seconds for tens of thousands.
     colour : str
     label : str
     ordered : bool
         Whether to fold the exact posterior onto the half plane mu1 < mu2.
-    thin_to : int
-        How many draws to use.
     ax : matplotlib.axes.Axes, optional
 
     Returns
@@ -115,22 +113,15 @@ def plane(posterior, draws=None, colour=EXACT, label="draws", ordered=False, thi
     matplotlib.axes.Axes
     """
     ax = plt.figure(figsize=(4.6, 4.4)).gca() if ax is None else ax
-    low = posterior.mean[0] - 5 * posterior.sd[0]
-    high = posterior.mean[1] + 5 * posterior.sd[1]
     if draws is not None:
         flat = draws.values.reshape(-1, 2)
-        flat = flat[:: max(1, len(flat) // thin_to)]
+        flat = flat[:: max(1, len(flat) // 5000)]  # a density estimate takes seconds for many more
+        shares = [*(1 - np.array(MASSES[::-1])), 1]  # the same as those of the exact contours
         sns.kdeplot(
-            x=flat[:, 0], y=flat[:, 1], fill=True, color=colour, bw_adjust=0.6, levels=6, thresh=0.03, alpha=0.85, gridsize=80, ax=ax
+            x=flat[:, 0], y=flat[:, 1], levels=shares, fill=True, color=colour, alpha=0.85, bw_adjust=0.7, gridsize=80, ax=ax
         )
         ax.plot([], [], "s", color=colour, label=label)
-    grid = np.linspace(low, high, 200)
-    density = posterior.grid(grid, grid)
-    if ordered:
-        density = np.where(grid[:, None] < grid, density + density.T, 0)
-    # a contour cannot follow the cliff at the diagonal: leave the empty half blank instead
-    drawn = np.where(grid[:, None] < grid, density, np.nan) if ordered else density
-    ax.contour(grid, grid, drawn.T, levels=levels(density), colors=EXACT, linewidths=1)
+    low, high = _contours(ax, posterior, ordered)
     ax.plot([], [], color=EXACT, label="exact: 50, 80, 95, 99 %")
     ax.axline((low, low), slope=1, color=DATA, linestyle=":", linewidth=1, label="μ₁ = μ₂")
     ax.set(xlim=(low, high), ylim=(low, high), aspect="equal", xlabel="μ₁", ylabel="μ₂")
@@ -160,11 +151,11 @@ def trace(tree, posterior, ordered=False, thin=20):
         tree.sel(draw=slice(None, None, thin)),
         var_names=["means"],
         combined=True,
-        figure_kwargs={"figsize": (7, 3)},
+        figure_kwargs={"figsize": (6, 2.8)},
         visuals={"trace": {"linewidth": 0.6, "linestyle": "-"}},
     )
     axes = collection.viz["plot"]["means"].values
-    at = np.linspace(posterior.mean[0] - 5 * posterior.sd[0], posterior.mean[1] + 5 * posterior.sd[1], 300)
+    at = np.linspace(*_range(posterior), 300)
     exact = posterior.ordered_marginal if ordered else posterior.marginal
     for component in (0, 1) if ordered else (0,):
         axes[0].plot(at, exact(component, at), color=EXACT, linewidth=1)
@@ -223,11 +214,51 @@ def autocorrelation(tree, max_lag=100):
         tree.posterior.to_dataset()[["means"]].isel(component=[0]),
         max_lag=max_lag,
         figure_kwargs={"figsize": (6, 3)},
-        visuals={"credible_interval": {"color": DATA, "alpha": 0.25}, "title": False},
+        visuals={"credible_interval": False, "title": False},
     )
     ax = collection.viz["plot"]["means"].values.ravel()[0]
+    # ArviZ's own band is made for as many draws as there are lags
+    band = 1.96 / np.sqrt(tree.posterior.sizes["draw"])
+    ax.axhspan(-band, band, color=DATA, alpha=0.4, linewidth=0)
     ax.set(xlabel="lag", ylabel="autocorrelation of means[0]", ylim=(-0.1, 1.02))
     return ax
+
+
+def fate(tree, posterior, max_lag=60):
+    """Draw what became of a run, four ways: trace, ranks, autocorrelation, and the plane with the exact contours.
+
+    Parameters
+    ----------
+    tree : xarray.DataTree
+        With ``means``, dims (chain, draw, component), in its posterior group. All but the last panel show the first mean.
+    posterior : mixtures.exact.Posterior
+    max_lag : int
+
+    Returns
+    -------
+    numpy.ndarray of matplotlib.axes.Axes, shape [2, 2]
+    """
+    means = tree.posterior["means"]
+    first = means.isel(component=0).transpose("chain", "draw").values
+    chains, draws = first.shape
+    ranks = rankdata(first).reshape(first.shape) / first.size
+    lags = means.isel(component=0).azstats.autocorr().transpose("chain", "draw").values[:, :max_lag]
+    colours = sns.color_palette("colorblind", chains)
+    _, axes = plt.subplots(2, 2, figsize=(6, 5.4))
+    for chain, colour in enumerate(colours):
+        step = max(1, draws // 400)
+        axes[0, 0].plot(np.arange(0, draws, step), first[chain, ::step], color=colour, linewidth=0.6)
+        axes[0, 1].hist(ranks[chain], bins=20, range=(0, 1), histtype="step", color=colour)
+        axes[1, 0].plot(lags[chain], color=colour)
+        some = means.isel(chain=chain).values[:: max(1, draws // 200)]
+        axes[1, 1].plot(*some.T, ".", color=colour, markersize=2, alpha=0.6)
+    axes[0, 1].axhline(draws / 20, color=EXACT, linewidth=1, linestyle="--")
+    axes[0, 0].set(title="trace of means[0]", xlabel="draw")
+    axes[0, 1].set(title="ranks of means[0]", xlabel="rank, as a share", yticks=[])
+    axes[1, 0].set(title="autocorrelation of means[0]", xlabel="lag", ylim=(-0.1, 1.02))
+    _contours(axes[1, 1], posterior)
+    axes[1, 1].set(title="the plane", xlabel="means[0]", ylabel="means[1]", aspect="equal")
+    return axes
 
 
 def losses(histories, floors, window=200):
@@ -246,7 +277,7 @@ def losses(histories, floors, window=200):
     -------
     numpy.ndarray of matplotlib.axes.Axes, shape [methods]
     """
-    _, axes = plt.subplots(1, len(histories), figsize=(7, 3), sharey=True, squeeze=False)
+    _, axes = plt.subplots(1, len(histories), figsize=(6, 3), sharey=True, squeeze=False)
     for ax, (method, history) in zip(axes[0], histories.items(), strict=True):
         steps = np.arange(0, len(history), 25)
         ax.plot(steps, history[steps], ".", markersize=2, alpha=0.35, color=METHODS[method])
@@ -257,8 +288,25 @@ def losses(histories, floors, window=200):
         ax.legend(loc="upper right", fontsize=9)
     axes[0, 0].set_ylabel("loss (nats)")
     low = min(floors.values())
-    axes[0, 0].set_ylim(low - 0.1 * abs(low), low + 0.4 * abs(low))
+    axes[0, 0].set_ylim(low - 2, low + 14)
     return axes[0]
+
+
+def _range(posterior):
+    """Return the ends of an axis that holds both means."""
+    return posterior.mean[0] - 5 * posterior.sd[0], posterior.mean[1] + 5 * posterior.sd[1]
+
+
+def _contours(ax, posterior, ordered=False):
+    """Draw the exact contours, folded or not, and return the ends of the axes."""
+    grid = np.linspace(*_range(posterior), 200)
+    density = posterior.grid(grid, grid)
+    if ordered:
+        # a contour cannot follow the cliff at the diagonal: the empty half is left blank
+        density = np.where(grid[:, None] < grid, density + density.T, 0)
+    shown = np.where(grid[:, None] < grid, density, np.nan) if ordered else density
+    ax.contour(grid, grid, shown.T, levels=levels(density), colors=EXACT, linewidths=1)
+    return grid[0], grid[-1]
 
 
 def _name_components(ax, exact=False, **where):

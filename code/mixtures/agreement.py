@@ -1,0 +1,110 @@
+"""Do the chains of a trace agree: on raw labels, on quantities without labels, and which of them do?
+
+A quantity is a triple: its name, its kind and its draws [chain, draw].
+"""
+
+from itertools import combinations
+
+import arviz as az
+import numpy as np
+import xarray as xr
+from scipy.stats import chi2, norm, rankdata
+
+from mixtures import labels
+
+# Vehtari et al. (2021), doi:10.1214/20-BA1221, take R-hat above 1.01 as an alarm. Chance alone lifts it to
+# sqrt(1 + q / ess), ess being the effective draws of half a chain and q a quantile of chi-square over its degrees of
+# freedom: with few draws that is the alarm, up to 1.1, the older rule, which nobody calls converged
+ALARM, LAST_ALARM = 1.01, 1.1
+# the chance that a trace of independent draws raises any alarm at all
+FALSE_ALARM = 1e-3
+
+
+def raw_labels(trace):
+    return [(_name(n, k, e, v), "raw labels", v[:, :, k, e])
+            for n, v in trace.values.items() for k in range(v.shape[2]) for e in range(v.shape[3])]
+
+
+def _name(name, k, e, array):
+    return f"{name}[{k}]" if array.shape[3] == 1 else f"{name}[{k}, {e}]"
+
+
+def label_free(trace, permutation):
+    """Return (name, kind, draws) of quantities that no exchange of labels changes.
+
+    The relabelled draws are among them: they depend on a draw's components as a set, whatever the pivot.
+    """
+    found = []
+    for name, v in trace.values.items():
+        n_component, n_entry = v.shape[2:]
+        for kind, array in (("sorted", np.sort(v, axis=2)), ("relabelled", labels.relabelled(v, permutation))):
+            found += [(f"{kind} {_name(name, k, e, v)}", kind, array[:, :, k, e])
+                      for k in range(n_component) for e in range(n_entry)]
+        total = v.sum(axis=2)
+        found += [(f"sum of {name}" + f"[{e}]" * (n_entry > 1), "sums", total[:, :, e]) for e in range(n_entry)]
+        pairs = list(combinations(range(n_component), 2))
+        far = np.sort([np.linalg.norm(v[:, :, j] - v[:, :, k], axis=2) for j, k in pairs], axis=0)
+        found += [(f"distance {i} in {name}", "distances", d) for i, d in enumerate(far)]
+    return found + [(name, "log density", draws) for name, draws in trace.log_density.items()]
+
+
+def convergence(quantities):
+    """Return R-hat, bulk ESS and alarm of the quantities that move; a single chain's R-hat is that of its halves."""
+    moving = [q for q in quantities if np.ptp(q[2]) > 1e-9 * np.abs(q[2]).max()]
+    draws = np.stack([q[2] for q in moving], axis=2)
+    even = draws[:, draws.shape[1] % 2 :]
+    n_chain, n_draw, n_quantity = even.shape
+    halves = even.reshape(2 * n_chain, n_draw // 2, n_quantity)
+    rhat = az.rhat(_array(draws if n_chain > 1 else halves))
+    ess = az.ess(_array(draws))
+    degrees = 2 * n_chain - 1
+    # R-hat is the larger of two, hence twice as many chances
+    lift = chi2.isf(FALSE_ALARM / (2 * n_quantity), degrees) / degrees
+    within = np.min([_ess_within(halves), _ess_within(np.abs(halves - np.median(halves, axis=(0, 1))))], axis=0)
+    alarm = np.clip(np.sqrt(1 + lift / within), ALARM, LAST_ALARM)
+    names, kinds = [q[0] for q in moving], [q[1] for q in moving]
+    found = {"rhat": rhat.to_numpy(), "ess": ess.to_numpy(), "alarm": alarm, "kind": np.array(kinds)}
+    enough = bool(np.sqrt(1 + lift / (n_draw / 2)) <= LAST_ALARM)
+    return xr.Dataset({k: ("quantity", v) for k, v in found.items()}, {"quantity": names}, {"enough_draws": enough})
+
+
+def _array(draws):
+    return xr.DataArray(draws, dims=("chain", "draw", "quantity"))
+
+
+def _scores(draws):
+    """Return normal scores of the ranks of draws [chain, draw, quantity]."""
+    flat = draws.reshape(-1, draws.shape[2])
+    return norm.ppf((rankdata(flat, axis=0) - 0.375) / (len(flat) + 0.25)).reshape(draws.shape)
+
+
+def _ess_within(halves):
+    """Return the effective draws of half a chain, apart from any disagreement between halves."""
+    scores = _scores(halves)
+    scores = scores - scores.mean(axis=1, keepdims=True)
+    n_half, n_draw, n_quantity = scores.shape
+    ess = az.ess(_array(scores.reshape(n_half // 2, 2 * n_draw, n_quantity)), method="mean").to_numpy() / n_half
+    return np.clip(np.nan_to_num(ess, nan=1.0), 1.0, n_draw)
+
+
+def fails(score):
+    # not <=: a R-hat that is infinite or NaN is no agreement
+    return not float(score["rhat"]) <= float(score["alarm"])
+
+
+def sound_chains(failing, moving):
+    """Return which chains agree with one another, after leaving out the farthest one by one; none if no two do."""
+    keep = moving.copy()
+    if not failing:
+        return keep
+    draws = np.stack([q[2] for q in failing], axis=2)
+    scores = _scores(draws)
+    place = np.concatenate([scores.mean(axis=1), _scores(np.abs(scores)).mean(axis=1)], axis=1)
+    while keep.sum() >= 2:
+        rest = convergence([(name, kind, array[keep]) for name, kind, array in failing])
+        if (rest["rhat"] <= rest["alarm"]).all():
+            return keep
+        left = np.flatnonzero(keep)
+        apart = np.abs(place[left] - np.median(place[left], axis=0)).max(axis=1)
+        keep[left[apart.argmax()]] = False
+    return np.zeros_like(keep)

@@ -1,0 +1,99 @@
+"""What every test shares."""
+
+import os
+import shutil
+import subprocess
+import sys
+import threading
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import settings
+from playwright.sync_api import sync_playwright
+
+settings.register_profile("book", derandomize=True, deadline=None, max_examples=25, database=None)
+settings.load_profile("book")
+
+BAD_DATA = {
+    "nan": [0.0, np.nan],
+    "infinite": [0.0, np.inf],
+    "minus infinite": np.array([-np.inf, 0.0]),
+    "empty": [],
+    "two-dimensional": [[0.0, 1.0], [2.0, 3.0]],
+    "a column": np.zeros((3, 1)),
+    "a scalar": 3.0,
+    "nothing": None,
+    "a word": "abc",
+    "words": ["a", "b"],
+    "digits as words": ["1", "2"],
+    "bytes": np.array([b"1"]),
+    "dates": np.array(["2020-01-01"], dtype="datetime64[D]"),
+    "complex": np.array([1 + 1j]),
+    "ragged": [[1.0], [1.0, 2.0]],
+    "a mapping": {"x": 1.0},
+    "holes": [1.0, None],
+    "objects": [object()],
+    "too long an integer": [10**400],
+}
+
+
+@pytest.fixture(params=BAD_DATA.values(), ids=BAD_DATA)
+def bad_data(request):
+    """Data that every function refuses by name."""
+    return request.param
+
+
+ROOT = Path(__file__).parents[1]
+CHROMIUMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+MAC_CHROMIUMS = (
+    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+    "/Applications/Chromium.app/Contents/MacOS/Chromium",
+)
+QUIET = (
+    *("--no-sandbox", "--disable-quic", "--no-first-run", "--disable-background-networking"),
+    *("--disable-component-update", "--disable-sync"),
+)
+
+
+@pytest.fixture(scope="session")
+def site():
+    """Print the whole book, and return the folder of its pages."""
+    command = [Path(sys.executable).with_name("jupyter-book"), "build", ".", "-W", "-n", "--keep-going"]
+    run = subprocess.run(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8", check=False
+    )
+    assert run.returncode == 0, "the book cannot be printed:\n" + "\n".join(run.stdout.splitlines()[-60:])
+    return ROOT / "_build" / "html"
+
+
+@pytest.fixture(scope="session")
+def server(site):
+    """Serve the book on this machine, and return its address."""
+
+    class Handler(SimpleHTTPRequestHandler):
+        def log_message(self, *arguments):
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=site)) as http:
+        thread = threading.Thread(target=http.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{http.server_port}"
+        http.shutdown()
+        thread.join()
+
+
+# not for the whole session: while Playwright runs, asyncio.run is refused to every other test
+@pytest.fixture(scope="module")
+def browser():
+    """Start a Chromium of this machine."""
+    names = [os.environ.get("CHROMIUM"), *map(shutil.which, CHROMIUMS), *filter(os.path.exists, MAC_CHROMIUMS)]
+    found = next(filter(None, names), None)
+    if found is None:
+        pytest.fail("no browser found: install Chromium or Google Chrome, or set CHROMIUM to its path", pytrace=False)
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=found, args=QUIET)
+        yield chromium
+        chromium.close()

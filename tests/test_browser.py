@@ -1,0 +1,221 @@
+"""The printed book in a real browser: as a reader sees it, by day, by night and on a telephone."""
+
+import re
+from contextlib import contextmanager
+from urllib.parse import urlsplit
+
+import pytest
+from test_pages import NAMES
+
+LOOKS = {
+    "light": {"color_scheme": "light", "viewport": {"width": 1280, "height": 900}},
+    "dark": {"color_scheme": "dark", "viewport": {"width": 1280, "height": 900}},
+    "telephone": {"color_scheme": "light", "viewport": {"width": 390, "height": 844}, "has_touch": True},
+}
+FIGURES = ".cell_output figure img"
+
+
+class Listener:
+    """What goes wrong behind a page."""
+
+    def __init__(self, page):
+        self.errors, self.requests = [], []
+        page.on("console", lambda said: self.errors.append(said.text) if said.type in ("error", "warning") else None)
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.on("requestfailed", lambda request: self.errors.append(f"failed: {request.url}"))
+        page.on("response", lambda got: self.errors.append(f"{got.status}: {got.url}") if got.status >= 400 else None)
+        page.on("request", lambda request: self.requests.append(request.url))
+
+
+@contextmanager
+def opened(browser, look):
+    """Yield a fresh page, and what it says when something goes wrong."""
+    context = browser.new_context(**LOOKS[look])
+    try:
+        page = context.new_page()
+        yield page, Listener(page)
+    finally:
+        context.close()
+
+
+def settle(page):
+    """Scroll through the page, so that everything in it is loaded, and wait for its fonts."""
+    page.evaluate("for (const image of document.images) image.loading = 'eager'")
+    page.wait_for_load_state("networkidle")
+    page.evaluate("document.fonts.ready.then(() => true)")
+
+
+@pytest.mark.parametrize("look", LOOKS)
+@pytest.mark.parametrize("name", [*NAMES, "search", "genindex"])
+def test_page_loads_whole_and_fits(browser, server, name, look):
+    with opened(browser, look) as (page, listener):
+        page.goto(f"{server}/{name}.html")
+        settle(page)
+        assert listener.errors == []
+        hosts = {urlsplit(url).netloc for url in listener.requests if not url.startswith("data:")}
+        assert hosts == {urlsplit(server).netloc}
+        assert page.evaluate("document.documentElement.dataset.theme") == ("dark" if look == "dark" else "light")
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        assert page.evaluate("[...document.images].every((image) => image.complete && image.naturalWidth > 0)")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_formulas_are_typeset(browser, server, name):
+    with opened(browser, "light") as (page, _):
+        page.goto(f"{server}/{name}.html")
+        settle(page)
+        formulas = page.locator("article .math")
+        assert formulas.filter(has_not=page.locator(".katex")).all_inner_texts() == []
+        assert page.locator(".katex-error").count() == 0
+        if formulas.count():
+            loaded = page.evaluate("[...document.fonts].filter((f) => f.status === 'loaded').map((f) => f.family)")
+            assert any("KaTeX_Main" in family for family in loaded)
+            assert any("KaTeX_Math" in family for family in loaded)
+
+
+def test_some_chapter_has_formulas_and_figures(browser, server):
+    with opened(browser, "light") as (page, _):
+        page.goto(f"{server}/book/identifiability.html")
+        settle(page)
+        assert page.locator("article .math .katex").count() > 10
+        assert page.locator(FIGURES).count() > 3
+
+
+@pytest.mark.parametrize(("look", "inverted"), [("light", False), ("dark", True)])
+def test_figures_turn_light_on_dark(browser, server, look, inverted):
+    with opened(browser, look) as (page, _):
+        for name in NAMES:
+            page.goto(f"{server}/{name}.html")
+            styles = page.locator(FIGURES).evaluate_all(
+                "(all) => all.map((one) => [getComputedStyle(one).filter, getComputedStyle(one).backgroundColor])"
+            )
+            for shown, behind in styles:
+                assert bool(re.search(r"invert\(0?\.9", shown)) is inverted, f"{name}: {shown}"
+                assert behind == "rgba(0, 0, 0, 0)", f"{name}: {behind}"
+
+
+def test_figures_are_as_wide_as_a_telephone_allows_and_keep_their_shape(browser, server):
+    with opened(browser, "telephone") as (page, _):
+        for name in NAMES:
+            page.goto(f"{server}/{name}.html")
+            settle(page)
+            for drawn, natural, width in page.locator(FIGURES).evaluate_all(
+                "(all) => all.map((i) => [i.width / i.height, i.naturalWidth / i.naturalHeight, i.width])"
+            ):
+                assert drawn == pytest.approx(natural, rel=0.02), name
+                assert 250 < width <= 390, name
+
+
+def shown_rows(page):
+    """Return the texts of the ledger's visible rows, cell by cell."""
+    visible = page.locator("table.ledger tbody tr:visible")
+    return visible.evaluate_all("(rows) => rows.map((row) => [...row.cells].map((cell) => cell.textContent.trim()))")
+
+
+def test_ledger_is_searched(browser, server):
+    with opened(browser, "light") as (page, listener):
+        page.goto(f"{server}/book/ledger.html")
+        every = shown_rows(page)
+        box = page.get_by_role("searchbox", name="Search the claims")
+        box.fill("Lower MEAN")
+        wanted = [row for row in every if all(word in " ".join(row).lower() for word in ("lower", "mean"))]
+        assert 0 < len(wanted) < len(every)
+        assert shown_rows(page) == wanted
+        box.fill("no such claim")
+        assert shown_rows(page) == []
+        box.fill("")
+        assert shown_rows(page) == every
+        assert listener.errors == []
+
+
+def numbers(rows, column):
+    """Return the numbers of a column, and None where a cell holds none."""
+    found = [re.match(r"-?\d+(\.\d+)?(e[-+]?\d+)?", row[column]) for row in rows]
+    return [float(match[0]) if match else None for match in found]
+
+
+@pytest.mark.parametrize("column", [2, 4])
+def test_ledger_sorts_numbers_as_numbers(browser, server, column):
+    with opened(browser, "light") as (page, listener):
+        page.goto(f"{server}/book/ledger.html")
+        every = shown_rows(page)
+        head = page.locator("table.ledger th").nth(column)
+        head.click()
+        assert head.get_attribute("aria-sort") == "ascending"
+        up = numbers(shown_rows(page), column)
+        known = [number for number in up if number is not None]
+        assert len(known) > 20
+        assert known == sorted(known)
+        # rows without a number go last
+        assert up == known + [None] * (len(up) - len(known))
+        head.click()
+        assert head.get_attribute("aria-sort") == "descending"
+        down = [number for number in numbers(shown_rows(page), column) if number is not None]
+        assert down == known[::-1]
+        assert sorted(shown_rows(page)) == sorted(every)
+        assert listener.errors == []
+
+
+def test_ledger_sorts_words_and_one_column_at_a_time(browser, server):
+    with opened(browser, "light") as (page, _):
+        page.goto(f"{server}/book/ledger.html")
+        heads = page.locator("table.ledger th")
+        heads.nth(2).click()
+        heads.nth(0).focus()
+        page.keyboard.press("Enter")
+        chapters = [row[0] for row in shown_rows(page)]
+        assert chapters == sorted(chapters)
+        assert len(set(chapters)) > 3
+        assert page.locator("table.ledger th[aria-sort]").count() == 1
+
+
+def test_ledger_link_opens_its_claim(browser, server):
+    with opened(browser, "light") as (page, listener):
+        page.goto(f"{server}/book/ledger.html")
+        row = page.locator("table.ledger tbody tr").nth(5)
+        says = row.locator("td").nth(1).inner_text()
+        row.locator("a").click()
+        page.wait_for_url(re.compile("#claim-"))
+        claim = page.locator(f"[id='{urlsplit(page.url).fragment}']")
+        assert claim.evaluate("(one) => one.open")
+        assert says in claim.inner_text()
+        assert page.locator("details.claim[open]").count() == 1
+        assert listener.errors == []
+
+
+def test_tick_opens_its_sentence_and_closes_it(browser, server):
+    with opened(browser, "telephone") as (page, listener):
+        page.goto(f"{server}/book/mixture.html")
+        claim = page.locator("details.claim").first
+        tick = claim.locator("summary")
+        assert not claim.evaluate("(one) => one.open")
+        tick.tap()
+        assert claim.evaluate("(one) => one.open")
+        assert tick.get_attribute("title") in claim.inner_text().replace("\n", " ")
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        tick.tap()
+        assert not claim.evaluate("(one) => one.open")
+        assert listener.errors == []
+
+
+def test_moving_to_another_claim_opens_it(browser, server):
+    with opened(browser, "light") as (page, _):
+        page.goto(f"{server}/book/mixture.html")
+        name = page.locator("details.claim").nth(1).get_attribute("id")
+        page.evaluate("(name) => { location.hash = name }", name)
+        page.wait_for_function("(name) => document.getElementById(name).open", arg=name)
+
+
+def test_search_finds_a_chapter(browser, server):
+    with opened(browser, "light") as (page, listener):
+        page.goto(f"{server}/search.html?q=barrier")
+        result = page.locator("#search-results li a").first
+        result.wait_for()
+        assert "/book/" in result.evaluate("(one) => one.href")
+        assert listener.errors == []
+
+
+def test_shown_code_can_be_copied(browser, server):
+    with opened(browser, "light") as (page, _):
+        page.goto(f"{server}/book/mixture.html")
+        assert page.locator(".cell_input button.copybtn").count() > 2

@@ -1,0 +1,231 @@
+"""The joint density against its formula, its slopes against differences, its passes against a flooded grid."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from mixtures import data
+from mixtures.joint import Joint
+from scipy import ndimage
+from scipy.stats import norm
+
+pytestmark = pytest.mark.filterwarnings("error")
+
+SETTINGS = {
+    "as in the book": {},
+    "weights .95 and .05": {"weights": (0.95, 0.05)},
+    "two sigmas": {"sigma": (1.0, 2.0)},
+    "two priors": {"prior_mean": (-3.0, 3.0), "prior_sd": (0.5, 50.0)},
+    "all unequal": {"weights": (0.3, 0.7), "sigma": (0.6, 1.4), "prior_mean": (1.0, -1.0), "prior_sd": (3.0, 8.0)},
+}
+
+
+@pytest.fixture(params=SETTINGS.values(), ids=SETTINGS)
+def setting(request):
+    return request.param
+
+
+def formula(x, mu, weights=0.5, sigma=1.0, prior_mean=0.0, prior_sd=10.0):
+    """log p(x, mu) at one point, as it is written down."""
+    weights, sigma, prior_mean, prior_sd = (np.broadcast_to(v, 2) for v in (weights, sigma, prior_mean, prior_sd))
+    terms = np.log(weights) + norm.logpdf(np.asarray(x)[:, None], mu, sigma)
+    return np.logaddexp(*terms.T).sum() + norm.logpdf(mu, prior_mean, prior_sd).sum()
+
+
+def saddle_by_flooding(joint, modes, size=401):
+    """The highest level at which the two highest modes lie in one connected region of a grid."""
+    middle, reach = modes[:2].mean(axis=0), np.ptp(modes[:2], axis=0).max() + joint.sigma.max()
+    axes = [np.linspace(m - reach, m + reach, size) for m in middle]
+    height = joint.on_lattice(*axes, np.ones((size, size), dtype=bool), 0.0)
+    first, second = (tuple(np.abs(a - m).argmin() for a, m in zip(axes, mode, strict=True)) for mode in modes[:2])
+    levels = np.sort(height.ravel())
+    low, high = 0, levels.size - 1
+    while high - low > 1:
+        middle = (low + high) // 2
+        region, _ = ndimage.label(height >= levels[middle], np.ones((3, 3)))
+        joined = region[first] and region[first] == region[second]
+        low, high = (middle, high) if joined else (low, middle)
+    return levels[low]
+
+
+def test_the_log_density_is_the_formula(setting):
+    x, mu = data.simulate(8, n=30), np.array([[-1.0, 1.0], [0.3, 0.3], [40.0, -7.0]])
+    expected = [formula(x, m, **setting) for m in mu]
+    np.testing.assert_allclose(Joint.of(x, **setting).log_density(mu), expected, rtol=1e-13)
+
+
+@pytest.mark.parametrize("n", [1, 8, 13, 4096, 5003])
+@pytest.mark.parametrize("scale", [1, 50])
+def test_the_lattice_route_gives_the_same_density(setting, n, scale):
+    """Sizes that are and are not multiples of eight and of a block; scales with and without underflowing factors."""
+    joint = Joint.of(scale * data.simulate(1, n=n), **setting)
+    mu1, mu2 = np.array([-30.0, -1.0, 0.0]), np.array([-0.5, 2.0])
+    mask = np.array([[True, False], [True, True], [False, False]])
+    reference = joint.log_density([0.0, 2.0])[0]
+    got = joint.on_lattice(mu1, mu2, mask, reference)
+    points = np.stack(np.meshgrid(mu1, mu2, indexing="ij"), axis=-1)
+    np.testing.assert_allclose(got[mask] + reference, joint.log_density(points[mask]), rtol=1e-12)
+    assert (got[~mask] == -np.inf).all()
+
+
+def test_slopes_are_those_of_finite_differences(setting):
+    joint = Joint.of(data.simulate(8, n=30), **setting)
+    for mu in np.array([[-1.0, 1.0], [0.4, 0.2], [2.0, -3.0]]):
+        steps = 1e-5 * np.eye(2)
+        slope = [(joint.log_density(mu + h) - joint.log_density(mu - h))[0] / 2e-5 for h in steps]
+        np.testing.assert_allclose(joint.gradient(mu), slope, rtol=1e-6, atol=1e-6)
+        bend = [(joint.gradient(mu + h) - joint.gradient(mu - h)) / 2e-5 for h in steps]
+        np.testing.assert_allclose(joint.hessian(mu), bend, rtol=1e-6, atol=1e-6)
+
+
+def test_responsibility_is_bayes_rule(setting):
+    x, mu = data.simulate(8, n=30), np.array([-1.0, 1.5])
+    joint = Joint.of(x, **setting)
+    share = joint.weights * norm.pdf(x[:, None], mu, joint.sigma)
+    np.testing.assert_allclose(joint.responsibility(mu), share[:, 0] / share.sum(axis=1), rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "x",
+    [
+        data.simulate(0),
+        data.simulate(8),
+        data.simulate(3, n=12, separation=0),
+        np.append(data.simulate(2, n=20), 30.0),
+        np.array([-20.0, 0.0, 20.0]),
+        np.array([-3.0, 3.0]),
+        np.zeros(6),
+        1e-6 * data.simulate(4, n=9),
+        1e3 * data.simulate(4, n=9),
+    ],
+    ids=["dataset 0", "dataset 8", "no gap", "outlier", "three far points", "two points", "all equal", "tiny", "huge"],
+)
+def test_modes_are_maxima_the_highest_first(setting, x):
+    joint = Joint.of(x, **setting)
+    modes = joint.modes()
+    assert (np.diff(joint.log_density(modes)) < 1e-9).all()
+    for mode in modes:
+        unit = 1 / np.sqrt(-joint.hessian(mode)[[0, 1], [0, 1]])
+        np.testing.assert_allclose(joint.gradient(mode) * unit, 0, atol=1e-5)
+        assert np.linalg.eigvalsh(joint.hessian(mode)).max() < 0
+
+
+def test_no_point_of_a_fine_grid_rises_above_the_highest_mode(setting):
+    for seed, n, separation in [(0, 1, 2), (1, 2, 4), (2, 5, 0), (3, 12, 3), (4, 60, 1)]:
+        joint = Joint.of(data.simulate(seed, n=n, separation=separation), **setting)
+        axis = np.linspace(-8, 8, 321)
+        height = joint.on_lattice(axis, axis, np.ones((321, 321), dtype=bool), 0.0)
+        assert height.max() <= joint.log_density(joint.modes()[:1])[0] + 1e-9
+
+
+@pytest.mark.parametrize("x", [data.simulate(0), data.simulate(8), [-20.0, 0.0, 20.0], [-3.0, 3.0]])
+def test_exchangeable_modes_come_in_mirror_images(x):
+    modes = Joint.of(x).modes()
+    assert len(modes) % 2 == 0
+    np.testing.assert_allclose(modes[::2], modes[1::2, ::-1], rtol=0, atol=1e-12)
+
+
+def test_symmetric_data_keep_all_four_modes():
+    """The middle point may belong to either side; the balanced arrangement in between is a pass, not a mode."""
+    modes = Joint.of([-20.0, 0.0, 20.0]).modes()
+    expected = np.array([[-20, 10], [10, -20], [-10, 20], [20, -10]])
+    assert len(modes) == 4
+    for mode in expected:
+        assert np.abs(modes - mode).max(axis=1).min() < 0.3
+
+
+@pytest.mark.parametrize("scale", [1e-6, 1e6])
+def test_modes_and_saddle_follow_the_units(setting, scale):
+    """Measured in other units the same data have the same peaks, in those units."""
+    x = data.simulate(5, n=40, separation=3.0)
+    plain = Joint.of(x, **setting)
+    units = {k: np.multiply(v, scale) for k, v in setting.items() if k != "weights"}
+    rest = {"sigma": scale, "prior_sd": 10 * scale} | {k: v for k, v in setting.items() if k == "weights"}
+    scaled = Joint.of(scale * x, **(rest | units))
+    modes = plain.modes()
+    np.testing.assert_allclose(scaled.modes() / scale, modes, rtol=1e-6)
+    np.testing.assert_allclose(scaled.saddle(scaled.modes()) / scale, plain.saddle(modes), rtol=1e-6)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_the_saddle_goes_up_one_way_and_down_the_other(setting, seed):
+    joint = Joint.of(data.simulate(seed, n=50, separation=3.5), **setting)
+    modes = joint.modes()
+    assert len(modes) >= 2
+    saddle = joint.saddle(modes)
+    np.testing.assert_allclose(joint.gradient(saddle), 0, atol=1e-6)
+    down, up = np.linalg.eigvalsh(joint.hessian(saddle))
+    assert down < 0 < up
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_saddle_is_the_lowest_pass_between_the_modes(setting, seed):
+    """Water that rises over an upside-down grid joins the two basins at the saddle."""
+    joint = Joint.of(data.simulate(seed, n=50, separation=3.5), **setting)
+    modes = joint.modes()
+    expected = saddle_by_flooding(joint, modes)
+    assert joint.log_density(joint.saddle(modes))[0] == pytest.approx(expected, abs=0.02)
+
+
+@pytest.mark.parametrize("seed", [0, 1, 8])
+def test_the_exchangeable_saddle_lies_on_the_diagonal(seed):
+    x = data.simulate(seed)
+    joint = Joint.of(x)
+    np.testing.assert_allclose(joint.saddle(joint.modes()), np.repeat(x.sum() / (x.size + 2 / 100), 2), rtol=1e-12)
+
+
+@pytest.mark.parametrize("excess", [-0.1, -0.01, -1e-3, 1e-3, 0.01, 0.1])
+def test_two_modes_part_where_the_variance_passes_one(excess):
+    """On the diagonal the curvature across it is sum (x - m)^2 - n - 2 / prior_sd^2: two modes where it is positive."""
+    x = data.simulate(6, n=40)
+    middle = x.sum() / (x.size + 2 / 100)
+    x = x * np.sqrt((1 + excess) * (x.size + 2 / 100) / ((x - middle) ** 2).sum())
+    joint = Joint.of(x)
+    modes = joint.modes()
+    assert len(modes) == (2 if excess > 0 else 1)
+    assert (joint.saddle(modes) is None) == (excess < 0)
+
+
+def test_thinning_keeps_the_shape_of_the_log_density():
+    joint = Joint.of(data.simulate(0, n=50_000), weights=(0.4, 0.6), prior_sd=(0.01, 0.02))
+    thin = joint.thinned(1000)
+    mu = np.array([[-1.0, 1.0], [0.1, 0.4], [-0.5, -0.2]])
+    whole, part = joint.log_density(mu), thin.log_density(mu)
+    assert thin.x.size == 1000 and joint.thinned(50_000) is joint
+    np.testing.assert_allclose(np.diff(part) * 50, np.diff(whole), rtol=0.01)
+
+
+@pytest.mark.parametrize(
+    ("argument", "value"),
+    [
+        *[("weights", v) for v in (0.3, (0.5, 0.6), (0, 1), (-0.5, 1.5), (np.nan, 0.5), (1e308, 1e308), "half")],
+        *[("weights", v) for v in ((0.2, 0.3, 0.5), [], None)],
+        *[(k, v) for k in ("sigma", "prior_sd") for v in (0, -1, (1, 0), np.nan, np.inf, 1e-200, 1e200, (1, 2, 3))],
+        *[(k, v) for k in ("sigma", "prior_sd", "prior_mean") for v in ("one", ("a", "b"), [[1, 2]], [], {}, 1j)],
+        *[("prior_mean", v) for v in (np.nan, np.inf, (0, np.nan), (1, 2, 3), None, 1e200)],
+        ("x", [1e200]),
+    ],
+)
+def test_a_bad_argument_is_refused_by_name(argument, value):
+    with pytest.raises(ValueError, match=f"^{argument}: "):
+        Joint.of(**({"x": [0.0, 1.0]} | {argument: value}))
+
+
+def test_bad_data_are_refused_by_name(bad_data):
+    with pytest.raises(ValueError, match="^x: "):
+        Joint.of(bad_data)
+
+
+@given(st.lists(st.floats(allow_nan=True), min_size=1, max_size=3))
+def test_any_weights_are_two_positive_numbers_that_sum_to_one_or_refused(weights):
+    if len(weights) < 3 and all(0 < w < 1 for w in weights) and abs(weights[0] + weights[-1] - 1) < 1e-9:
+        np.testing.assert_array_equal(Joint.of([0.0], weights=weights).weights, np.broadcast_to(weights, 2))
+    else:
+        with pytest.raises(ValueError, match="^weights: "):
+            Joint.of([0.0], weights=weights)
+
+
+@pytest.mark.parametrize("name", ["weights", "sigma", "prior_mean", "prior_sd"])
+def test_components_are_exchangeable_only_where_all_is_equal(name):
+    assert Joint.of([0.0]).exchangeable
+    assert not Joint.of([0.0], **{name: (0.25, 0.75)}).exchangeable

@@ -1,0 +1,98 @@
+"""Sums, integrals and interpolation on a lattice, against closed forms for Gaussians."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from mixtures import lattice
+from scipy.stats import norm
+
+ends = st.tuples(st.integers(-40, 40), st.integers(0, 12)).map(lambda pair: (pair[0] / 2, (pair[0] + pair[1]) / 2))
+intervals = st.lists(ends, min_size=1, max_size=8)
+
+
+def gaussian(mean, sd, spacing):
+    """Lattice points around a Gaussian, and its point masses there."""
+    points = spacing * np.arange(np.floor((mean - 10 * sd) / spacing), np.ceil((mean + 10 * sd) / spacing) + 1)
+    return points, norm.pdf(points, mean, sd) * spacing
+
+
+def inside(x, pieces):
+    return any(low <= x <= high for low, high in pieces)
+
+
+@given(intervals)
+def test_merged_intervals_cover_the_same_points(pieces):
+    merged = lattice.merge(pieces)
+    probes = np.arange(-21, 27, 0.25)
+    assert [inside(x, merged) for x in probes] == [inside(x, pieces) for x in probes]
+
+
+@given(intervals)
+def test_merged_intervals_are_disjoint_and_increasing(pieces):
+    merged = lattice.merge(pieces)
+    assert all(left[1] < right[0] for left, right in zip(merged, merged[1:], strict=False))
+
+
+@given(intervals, st.floats(0.05, 3))
+def test_indices_reach_over_each_interval_and_no_further(pieces, spacing):
+    merged = lattice.merge(pieces)
+    k = lattice.indices(merged, spacing)
+    assert (np.diff(k) > 0).all()
+    for low, high in merged:
+        within = k[(k * spacing >= low - spacing) & (k * spacing <= high + spacing)]
+        assert within[0] * spacing <= low and within[-1] * spacing >= high
+        assert within.size == within[-1] - within[0] + 1
+    for point in k * spacing:
+        assert inside(point, [(low - spacing, high + spacing) for low, high in merged])
+
+
+def test_interpolation_returns_the_values_at_the_points():
+    points, mass = gaussian(0.3, 1.0, 0.4)
+    np.testing.assert_allclose(lattice.interpolator(points, points, 0.4) @ mass, mass, rtol=0, atol=1e-15)
+
+
+@pytest.mark.parametrize("mean", [0.0, 0.17, -50.0])
+def test_interpolation_gives_a_gaussian_back_between_the_points(mean):
+    points, mass = gaussian(mean, 1.0, 0.4)
+    at = mean + np.linspace(-6, 6, 101)
+    np.testing.assert_allclose(lattice.interpolator(at, points, 0.4) @ mass / 0.4, norm.pdf(at, mean), atol=1e-12)
+
+
+@pytest.mark.parametrize("mean", [0.0, 0.17, -50.0])
+def test_accumulation_gives_the_distribution_function(mean):
+    points, mass = gaussian(mean, 1.0, 0.4)
+    at = mean + np.linspace(-9, 9, 101)
+    np.testing.assert_allclose(lattice.accumulator(at, points, 0.4) @ mass, norm.cdf(at, mean), atol=1e-12)
+
+
+def test_all_mass_lies_below_infinity_and_none_below_minus_infinity():
+    points, mass = gaussian(0.0, 1.0, 0.4)
+    below = lattice.accumulator([-np.inf, np.inf], points, 0.4) @ mass
+    np.testing.assert_allclose(below, [0, 1], atol=1e-13)
+
+
+def folded_mean(mean, sd):
+    """E|t| of a Gaussian."""
+    return sd * np.sqrt(2 / np.pi) * np.exp(-0.5 * (mean / sd) ** 2) + mean * (1 - 2 * norm.cdf(-mean / sd))
+
+
+@given(st.floats(-12, 12), st.floats(0.1, 3), st.floats(0.2, 0.42))
+def test_mean_distance_is_that_of_a_folded_gaussian(mean, sd, fineness):
+    spacing = fineness * sd
+    points, mass = gaussian(mean, sd, spacing)
+    assert lattice.mean_distance(mass, points, spacing) == pytest.approx(folded_mean(mean, sd), abs=1e-11, rel=1e-11)
+
+
+def test_mean_distance_may_leave_out_points_that_hold_nothing():
+    """Two far Gaussians, one on either side of the kink, and nothing in between."""
+    left, right = gaussian(-300.0, 1.0, 0.4), gaussian(800.0, 1.0, 0.4)
+    points, mass = np.concatenate([left[0], right[0]]), np.concatenate([0.25 * left[1], 0.75 * right[1]])
+    assert lattice.mean_distance(mass, points, 0.4) == pytest.approx(0.25 * 300 + 0.75 * 800, rel=1e-12)
+
+
+def test_mean_distance_needs_no_more_room_than_the_points():
+    """A hundred thousand points: a matrix of all pairs would not fit."""
+    points, mass = gaussian(0.0, 1000.0, 0.2)
+    assert points.size > 99_000
+    assert lattice.mean_distance(mass, points, 0.2) == pytest.approx(folded_mean(0.0, 1000.0), rel=1e-10)

@@ -1,0 +1,92 @@
+"""The PyMC models: what they are called, what they compute, which data they refuse."""
+
+import numpy as np
+import pymc as pm
+import pytest
+from mixtures import data, exact, models
+from mixtures.joint import Joint
+
+BUILDERS = [models.unordered, models.ordered]
+
+
+@pytest.fixture(scope="module")
+def unordered():
+    model = models.unordered(data.simulate(0))
+    return model, model.compile_logp()
+
+
+@pytest.fixture(scope="module")
+def ordered():
+    model = models.ordered(data.simulate(0))
+    return model, model.compile_logp()
+
+
+@pytest.mark.parametrize("build", BUILDERS)
+def test_the_one_free_variable_is_the_means_by_component(build):
+    model = build(data.simulate(0))
+    assert [v.name for v in model.free_RVs] == ["means"]
+    assert model.named_vars_to_dims["means"] == ("component",)
+    assert list(model.coords["component"]) == [0, 1]
+    assert [v.name for v in model.observed_RVs] == ["obs"]
+
+
+@pytest.mark.parametrize("build", BUILDERS)
+def test_the_data_are_a_container_named_x(build):
+    x = data.simulate(0)
+    model = build(x)
+    assert [v.name for v in model.data_vars] == ["x"]
+    np.testing.assert_array_equal(model["x"].get_value(), x)
+
+
+@pytest.mark.parametrize("build", BUILDERS)
+def test_bad_data_are_refused_by_name(build, bad_data):
+    with pytest.raises(ValueError, match="^x: "):
+        build(bad_data)
+
+
+@pytest.mark.parametrize("build", BUILDERS)
+def test_lists_and_integers_are_data_too(build):
+    np.testing.assert_array_equal(build([1, 2, 4])["x"].get_value(), [1.0, 2.0, 4.0])
+
+
+@pytest.mark.parametrize("x", [data.simulate(0), data.simulate(8), data.simulate(1, n=1), [0.0, 40.0], np.zeros(7)])
+def test_the_density_is_the_one_that_is_integrated_exactly(unordered, x):
+    """One compiled function serves all of these datasets, of different sizes: the data are swapped.
+
+    In single precision the prior's log 10 would be off by 3e-8 for each mean, hence the tight bound.
+    """
+    model, logp = unordered
+    pm.set_data({"x": x}, model=model)
+    mu = np.array([[-1.2, 1.0], [1.0, -1.2], [0.0, 0.0], [9.0, -14.0]])
+    got = [logp({"means": m}) for m in mu]
+    np.testing.assert_allclose(got, Joint.of(x).log_density(mu), rtol=1e-13, atol=1e-9)
+
+
+@pytest.mark.parametrize("compiled", ["unordered", "ordered"])
+def test_a_run_starts_at_a_finite_density(request, compiled):
+    model, logp = request.getfixturevalue(compiled)
+    assert np.isfinite(logp(model.initial_point()))
+
+
+def test_the_ordered_model_starts_in_order():
+    model = models.ordered(data.simulate(0))
+    (point,) = model.initial_point().values()
+    first, log_gap = point
+    np.testing.assert_allclose([first, first + np.exp(log_gap)], [-1.0, 1.0])
+
+
+@pytest.mark.parametrize("seed", [0, 8])
+def test_the_ordered_density_integrates_to_half_the_evidence(ordered, seed):
+    """Over the sampler's own space, mu1 and the log gap, with the Jacobian that PyMC adds."""
+    model, logp = ordered
+    x = data.simulate(seed)
+    pm.set_data({"x": x}, model=model)
+    (name,) = [v.name for v in model.value_vars]
+    posterior = exact.posterior(x)
+    first = posterior.mean[0] + posterior.sd[0] * np.arange(-8, 8, 0.4)
+    log_gap = np.arange(-28, 2.5, 0.06)
+    height = np.array([[logp({name: np.array([a, g])}) for g in log_gap] for a in first])
+    top = height.max()
+    evidence = top + np.log(np.exp(height - top).sum() * 0.4 * posterior.sd[0] * 0.06)
+    assert evidence == pytest.approx(posterior.log_evidence - np.log(2), abs=1e-6)
+    assert evidence == pytest.approx(posterior.log_evidence_ordered, abs=1e-6)

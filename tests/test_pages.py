@@ -1,0 +1,231 @@
+"""The printed book, page by page, as a browser without JavaScript would find it."""
+
+import re
+from pathlib import Path
+from urllib.parse import unquote, urldefrag, urljoin, urlsplit
+
+import pytest
+import yaml
+from bs4 import BeautifulSoup
+
+ROOT = Path(__file__).parents[1]
+TOC = yaml.safe_load((ROOT / "_toc.yml").read_text("utf-8"))
+
+
+def listed(part):
+    """Yield every file that the table of contents names, in its order."""
+    for key in ("root", "file"):
+        if key in part:
+            yield part[key]
+    for key in ("parts", "chapters", "sections"):
+        for below in part.get(key, []):
+            yield from listed(below)
+
+
+NAMES = list(listed(TOC))
+CLAIM = "details.claim[id^=claim-]"
+# which attributes of which elements make a browser fetch something
+FETCHES = {
+    "script[src]": "src",
+    "img[src]": "src",
+    "source[src]": "src",
+    "iframe[src]": "src",
+    "embed[src]": "src",
+    "object[data]": "data",
+    "link[rel~=stylesheet]": "href",
+    "link[rel~=icon]": "href",
+    "link[rel~=preload]": "href",
+}
+CSS_FETCH = re.compile(r"""(?:url\(|@import\s)\s*["']?([^"')\s;]+)""")
+
+
+@pytest.fixture(scope="module")
+def pages(site):
+    """Return every HTML page of the site by its path."""
+    paths = [path for path in site.rglob("*.html") if "_static" not in path.relative_to(site).parts]
+    return {path.relative_to(site).as_posix(): BeautifulSoup(path.read_bytes(), "html.parser") for path in paths}
+
+
+@pytest.fixture(scope="module")
+def chapters(pages):
+    """Return the pages of the table of contents by their names."""
+    return {name: pages[f"{name}.html"] for name in NAMES}
+
+
+def article(page):
+    """Return what the page says, without the frame around it."""
+    return page.select_one("article")
+
+
+def internal(pages, attributes=("href", "src")):
+    """Yield (page, link, path of the target in the site, fragment) for each link that stays in the book."""
+    for name, page in pages.items():
+        for attribute in attributes:
+            for element in page.select(f"[{attribute}]"):
+                link = element[attribute]
+                if not urlsplit(link).scheme and not urlsplit(link).netloc:
+                    path, fragment = urldefrag(urljoin(f"/{name}", link))
+                    yield name, link, unquote(urlsplit(path).path).lstrip("/"), unquote(fragment)
+
+
+def test_every_listed_page_has_a_title_and_a_description(chapters):
+    for name, page in chapters.items():
+        assert page.title.text.strip().endswith("Which Component Is Which?"), name
+        assert len(article(page).select("h1")) == 1, name
+        if name != "book/bibliography":
+            (description,) = page.select("meta[name=description]")
+            assert len(description["content"].split()) > 8, name
+
+
+def test_titles_and_descriptions_are_distinct(chapters):
+    titles = [page.title.text for page in chapters.values()]
+    described = [page.select_one("meta[name=description]") for page in chapters.values()]
+    descriptions = [meta["content"] for meta in described if meta]
+    assert len(set(titles)) == len(titles)
+    assert len(set(descriptions)) == len(descriptions)
+
+
+def test_front_door_leads_to_the_book(site):
+    door = BeautifulSoup((site / "index.html").read_bytes(), "html.parser")
+    content = door.find("meta", attrs={"http-equiv": re.compile("refresh", re.IGNORECASE)})["content"]
+    seconds, place = re.fullmatch(r"(\d+);\s*url=(.+)", content).groups()
+    assert (seconds, place) == ("0", f"{TOC['root']}.html")
+    assert (site / place).is_file()
+
+
+def test_every_internal_link_leads_to_a_file(site, pages):
+    links = list(internal(pages))
+    assert len(links) > 500
+    dead = [f"{name}: {link}" for name, link, target, _ in links if not (site / target).exists()]
+    assert dead == []
+
+
+def test_every_anchor_exists(pages):
+    anchors = {name: {e["id"] for e in page.select("[id]")} | {""} for name, page in pages.items()}
+    links = [link for link in internal(pages, ("href",)) if link[2] in pages and link[3]]
+    assert len(links) > 100
+    dead = [f"{name}: {link}" for name, link, target, fragment in links if fragment not in anchors[target]]
+    assert dead == []
+
+
+def test_no_identifier_stands_twice_on_a_page(chapters):
+    for name, page in chapters.items():
+        found = [element["id"] for element in page.select("[id]")]
+        assert sorted(found) == sorted(set(found)), name
+
+
+def test_every_figure_has_a_number_a_caption_and_an_alt_text(chapters):
+    figures = [(name, figure) for name, page in chapters.items() for figure in article(page).select("figure")]
+    assert len(figures) >= 15
+    for name, figure in figures:
+        place = f"{name}#{figure.get('id')}"
+        assert figure.get("id", "").startswith("fig-"), place
+        assert re.fullmatch(r"Figure \d+", figure.select_one(".caption-number").text.strip()), place
+        assert len(figure.select_one(".caption-text").text.split()) > 5, place
+        assert len(figure.select("img, svg")) == 1, place
+    numbers = [int(figure.select_one(".caption-number").text.split()[1]) for _, figure in figures]
+    assert numbers == list(range(1, len(figures) + 1))
+
+
+def test_every_image_of_an_output_is_a_figure(chapters):
+    for name, page in chapters.items():
+        for image in article(page).select(".cell_output img"):
+            assert image.find_parent("figure"), f"{name}: {image.get('alt')}"
+
+
+def test_every_image_says_what_it_shows(chapters):
+    alts = []
+    for name, page in chapters.items():
+        for image in page.select("img"):
+            alt = image.get("alt", "")
+            assert len(alt.split()) >= 6, f"{name}: {image['src']}: {alt!r}"
+            assert Path(image["src"]).stem not in alt, f"{name}: {alt!r}"
+            caption = image.find_parent("figure").select_one(".caption-text")
+            assert alt.strip() != caption.text.strip(), f"{name}: {alt!r}"
+            alts.append(alt)
+    assert len(set(alts)) == len(alts)
+
+
+def test_no_output_shows_a_warning_or_a_traceback(chapters):
+    seen = 0
+    for name, page in chapters.items():
+        assert page.select(".output.stderr, .output.traceback, .system-message") == [], name
+        for output in page.select(".cell_output"):
+            seen += 1
+            assert "Traceback (most recent call last)" not in output.text, name
+            assert "Warning:" not in output.text, name
+    assert seen > 30
+
+
+def test_every_glued_number_is_resolved(chapters):
+    total = 0
+    for name, page in chapters.items():
+        source = (ROOT / f"{name}.md").read_text("utf-8")
+        pasted = [element.text.strip() for element in article(page).select(".pasted-text")]
+        assert len(pasted) == len(re.findall(r"\{glue:text\}`", source)), name
+        assert all(re.search(r"\d", text) for text in pasted), f"{name}: {pasted}"
+        assert "{glue" not in article(page).text, name
+        total += len(pasted)
+    assert total > 30
+
+
+def test_no_markup_is_left_in_the_text(chapters):
+    for name, page in chapters.items():
+        text = " ".join(p.text for p in article(page).select("p, li, figcaption, dd") if not p.find("code"))
+        found = re.search(r"\{[a-z:]+\}`|:::|```|\]\(|\*\*", text)
+        assert found is None, f"{name}: {text[found.start() - 40 :][:100]}"
+
+
+def test_nothing_is_fetched_from_elsewhere(site, pages):
+    sheets = set()
+    for name, page in pages.items():
+        for selector, attribute in FETCHES.items():
+            for element in page.select(selector):
+                link = element[attribute]
+                assert not urlsplit(link).netloc, f"{name}: {link}"
+                if selector == "link[rel~=stylesheet]":
+                    sheets.add((site / name).parent / urlsplit(link).path)
+        for styled in [element["style"] for element in page.select("[style]")] + [s.text for s in page.select("style")]:
+            assert not any(urlsplit(found).netloc for found in CSS_FETCH.findall(styled)), name
+    assert len(sheets) > 3
+    for sheet in sheets:
+        for found in CSS_FETCH.findall(sheet.read_text("utf-8")):
+            if not found.startswith(("data:", "#")):
+                assert not urlsplit(found).netloc, f"{sheet.name}: {found}"
+                assert (sheet.parent / urlsplit(found).path).exists(), f"{sheet.name}: {found}"
+
+
+def test_ledger_lists_every_claim_in_the_order_of_the_book(chapters):
+    ledger = chapters["book/ledger"].select_one("table.ledger")
+    rows = ledger.select("tbody tr")
+    heads = [cell.text.strip() for cell in ledger.select("thead th")]
+    assert heads == ["chapter", "claim", "measured", "expected", "distance"]
+    claims = {name: page.select(CLAIM) for name, page in chapters.items()}
+    expected = [f"{Path(name).name}.html#{claim['id']}" for name, found in claims.items() for claim in found]
+    assert [row.a["href"] for row in rows] == expected
+    assert len(rows) >= 60
+
+
+def test_ledger_rows_are_complete_and_agree_with_the_chapters(chapters):
+    for row in chapters["book/ledger"].select("table.ledger tbody tr"):
+        chapter, says, measured, expected, distance = (cell.text.strip() for cell in row("td"))
+        claim = chapters[f"book/{chapter}"].select_one(f"#{row.a['href'].split('#')[1]}")
+        assert claim.summary.text == "✓"
+        assert claim.summary["title"] == f"{says} Measured: {measured}; expected: {expected}."
+        assert says.endswith((".", "?", "!"))
+        assert ("±" in expected) == bool(distance), says
+        assert not distance or 0 <= float(distance) <= 1
+
+
+def test_every_chapter_that_computes_makes_claims(chapters):
+    for name, page in chapters.items():
+        if page.select(".cell_output figure"):
+            assert len(page.select(CLAIM)) >= 5, name
+
+
+def test_build_facts_are_complete(chapters):
+    rows = chapters["book/ledger"].select("table.build-facts tbody tr")
+    facts = dict([cell.text.strip() for cell in row("td")] for row in rows)
+    assert {"python", "pymc", "arviz", "numpy"} <= facts.keys()
+    assert all(facts.values())
+    assert "absent" not in facts.values()

@@ -1,0 +1,286 @@
+"""The figures: each is drawn from small inputs, shows the exact truth in its one colour, and is the same every time."""
+
+import ast
+import io
+import logging
+from pathlib import Path
+
+import arviz as az
+import matplotlib as mpl
+import numpy as np
+import pytest
+from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.colors import same_color, to_hex
+from mixtures import claims, data, exact, models, plots
+from scipy import stats
+
+
+@pytest.fixture(autouse=True)
+def chapter(monkeypatch):
+    """Begin a chapter without a kernel; afterwards close its figures and forget its style."""
+    formats = []
+    monkeypatch.setattr(plots, "set_matplotlib_formats", lambda *names, **more: formats.append((names, more)))
+    level = logging.getLogger("pymc").level
+    with mpl.rc_context():
+        mpl.use("agg")
+        plots.begin("bells")
+        yield formats
+        plt.close("all")
+    logging.getLogger("pymc").setLevel(level)
+    claims.begin("(no chapter)")
+
+
+@pytest.fixture(scope="module")
+def posterior():
+    """Return the exact posterior of a small dataset."""
+    return exact.posterior(data.simulate(8))
+
+
+@pytest.fixture
+def tree(posterior):
+    """Return exact draws in the form in which PyMC returns its own: two chains, two components."""
+    draws = posterior.sample(400, seed=1).transpose("chain", "draw", "component").values
+    return az.from_dict(
+        {"posterior": {"means": draws.reshape(2, 200, 2)}},
+        dims={"means": ["component"]},
+        coords={"component": [0, 1]},
+    )
+
+
+def in_exact_colour(ax):
+    """Return the lines and the contours of an axes that are drawn as the exact truth, the legend's aside."""
+    lines = [line for line in ax.lines if same_color(line.get_color(), plots.EXACT) and len(line.get_xdata()) > 1]
+    contours = [c for c in ax.collections if c.get_array() is not None and len(c.get_edgecolor())]
+    return lines, [c for c in contours if all(same_color(edge, plots.EXACT) for edge in c.get_edgecolor())]
+
+
+def drawn(ax):
+    """Draw the figure of an axes, which is when many mistakes show."""
+    ax.figure.canvas.draw()
+    return ax
+
+
+def test_colours_are_one_each():
+    colours = [plots.EXACT, plots.DATA, *plots.COMPONENTS, *plots.METHODS.values()]
+    assert len({to_hex(colour) for colour in colours}) == len(colours)
+
+
+def test_begin_names_the_chapter_and_sets_the_style(chapter):
+    assert claims._chapter == "bells"
+    assert chapter == [(("svg",), {"metadata": {"Date": None}})]
+    assert logging.getLogger("pymc").level == logging.WARNING
+    assert not mpl.rcParams["axes.spines.top"]
+    assert mpl.rcParams["savefig.transparent"]
+    assert mpl.rcParams["svg.hashsalt"]
+
+
+def test_begin_undoes_what_the_last_chapter_changed():
+    style = mpl.rcParams.copy()
+    mpl.rcParams["font.size"] = 30
+    mpl.rcParams["axes.prop_cycle"] = mpl.cycler(color=["red"])
+    plots.begin("hills")
+    assert mpl.rcParams["font.size"] == style["font.size"]
+    assert mpl.rcParams["axes.prop_cycle"] == style["axes.prop_cycle"]
+
+
+def test_histogram_shows_data_and_truth():
+    x = data.simulate(8)
+    ax = drawn(plots.histogram(x, stats.norm.pdf))
+    assert isinstance(ax, Axes)
+    (truth,), _ = in_exact_colour(ax)
+    np.testing.assert_allclose(truth.get_ydata(), stats.norm.pdf(truth.get_xdata()))
+    assert sum(bar.get_height() * bar.get_width() for bar in ax.patches) == pytest.approx(1)
+
+
+def test_histogram_without_a_truth_claims_none():
+    ax = drawn(plots.histogram(data.simulate(8), bins=7))
+    assert in_exact_colour(ax) == ([], [])
+    assert len(ax.patches) == 7
+
+
+def test_levels_enclose_the_masses_of_a_gaussian():
+    at = np.linspace(-6, 6, 601)
+    density = stats.norm.pdf(at)[:, None] * stats.norm.pdf(at)
+    # a Gaussian in the plane falls to 1 - m of its peak where it encloses the mass m
+    peak = stats.norm.pdf(0) ** 2
+    heights = [peak * (1 - mass) for mass in sorted(plots.MASSES, reverse=True)]
+    np.testing.assert_allclose(plots.levels(density), heights, rtol=5e-3)
+
+
+def test_levels_enclose_at_least_the_masses_of_anything():
+    density = np.random.default_rng(1).gamma(0.3, size=(40, 40))
+    for height, mass in zip(plots.levels(density), sorted(plots.MASSES, reverse=True), strict=True):
+        inside = density[density >= height].sum() / density.sum()
+        assert mass <= inside + 1e-12 and inside - density.max() / density.sum() <= mass
+
+
+def test_levels_of_a_flat_density_are_one_height():
+    assert plots.levels(np.ones((3, 3))).tolist() == [1.0]
+
+
+@pytest.mark.parametrize("ordered", [False, True])
+def test_plane_draws_the_exact_contours_over_the_draws(posterior, tree, ordered):
+    draws = tree.posterior["means"]
+    ax = drawn(plots.plane(posterior, draws, plots.METHODS["ordered"], "draws", ordered=ordered))
+    _, (contours,) = in_exact_colour(ax)
+    assert len(contours.levels) == len(plots.MASSES)
+    points = np.concatenate([path.vertices for path in contours.get_paths() if len(path.vertices)])
+    below = points[:, 0] < points[:, 1]
+    assert below.any()
+    # the unordered posterior is its own mirror image, the ordered one has nothing beyond the diagonal
+    assert below.all() if ordered else (~below).any()
+    fills = [c for c in ax.collections if c is not contours]
+    assert fills
+
+
+def test_plane_contours_lie_at_the_level_of_the_posterior(posterior):
+    ax = plots.plane(posterior)
+    _, (contours,) = in_exact_colour(ax)
+    grid = np.linspace(*ax.get_xlim(), 200)
+    np.testing.assert_allclose(contours.levels, plots.levels(posterior.grid(grid, grid)))
+    for level, path in zip(contours.levels, contours.get_paths(), strict=True):
+        heights = np.array([posterior.grid([a], [b]).item() for a, b in path.vertices[::20]])
+        np.testing.assert_allclose(heights, level, rtol=0.1)
+
+
+def test_plane_uses_the_axes_it_is_given(posterior):
+    _, ax = plt.subplots()
+    assert plots.plane(posterior, ax=ax) is ax
+
+
+@pytest.mark.parametrize("ordered", [False, True])
+def test_trace_draws_the_exact_marginals(posterior, tree, ordered):
+    densities, traces = plots.trace(tree, posterior, ordered=ordered, thin=2)
+    drawn(densities)
+    lines, _ = in_exact_colour(densities)
+    marginal = posterior.ordered_marginal if ordered else posterior.marginal
+    assert len(lines) == (2 if ordered else 1)
+    for component, line in enumerate(lines):
+        np.testing.assert_allclose(line.get_ydata(), marginal(component, line.get_xdata()))
+    assert in_exact_colour(traces) == ([], [])
+    assert {to_hex(line.get_color()) for line in traces.lines} == {to_hex(colour) for colour in plots.COMPONENTS}
+    assert [text.get_text() for text in densities.get_legend().get_texts()] == ["means[0]", "means[1]", "exact"]
+
+
+def test_chains_are_drawn_one_below_the_other(tree):
+    axes = plots.chains(tree, thin=2)
+    assert [ax.get_title(loc="left") for ax in axes] == ["chain 0", "chain 1"]
+    for chain, ax in enumerate(axes):
+        drawn(ax)
+        for component, line in enumerate(ax.lines):
+            assert same_color(line.get_color(), plots.COMPONENTS[component])
+            shown = tree.posterior["means"].sel(chain=chain, component=component, draw=slice(None, None, 2))
+            np.testing.assert_allclose(line.get_ydata(), shown)
+
+
+def test_autocorrelation_starts_at_one_and_has_a_line_a_chain(tree):
+    ax = drawn(plots.autocorrelation(tree, max_lag=20))
+    assert isinstance(ax, Axes)
+    lines = [line for line in ax.lines if line.get_ydata()[0] == pytest.approx(1)]
+    assert len(lines) == 2
+    for line in lines:
+        assert len(line.get_ydata()) == 20
+        assert np.abs(line.get_ydata()[1:]).max() < 0.5
+
+
+def test_fate_shows_a_run_four_ways(posterior, tree):
+    axes = plots.fate(tree, posterior, max_lag=20)
+    assert axes.shape == (2, 2)
+    trace, ranks, lags, plane = (drawn(ax) for ax in axes.ravel())
+    first = tree.posterior["means"].isel(component=0).values
+    np.testing.assert_allclose([line.get_ydata() for line in trace.lines], first)
+    assert [line.get_ydata()[0] for line in lags.lines] == pytest.approx([1, 1])
+    assert [len(line.get_ydata()) for line in lags.lines] == [20, 20]
+    # equally many ranks a bin, had the chains mixed
+    (even,), _ = in_exact_colour(ranks)
+    assert set(even.get_ydata()) == {first.shape[1] / 20}
+    _, (contours,) = in_exact_colour(plane)
+    assert len(contours.levels) == len(plots.MASSES)
+    assert sum(len(line.get_xdata()) for line in plane.lines) == first.size
+
+
+def test_losses_are_smoothed_and_stand_on_their_floors():
+    steps = np.arange(1000)
+    histories = {"unordered": 5 + 10 * np.exp(-steps / 100), "ordered": np.full(1000, 6.0)}
+    axes = plots.losses(histories, {"unordered": 4.0, "ordered": 5.5})
+    assert [ax.get_title() for ax in axes] == ["unordered", "ordered"]
+    for ax, floor in zip(axes, (4.0, 5.5), strict=True):
+        drawn(ax)
+        (line,), _ = in_exact_colour(ax)
+        assert set(line.get_ydata()) == {floor}
+        assert ax.get_ylim()[0] < floor
+    smooth = next(line for line in axes[1].lines if line.get_label() == "loss, smoothed")
+    np.testing.assert_allclose(smooth.get_ydata(), 6.0)
+
+
+def picture(posterior, tree):
+    """Return the bytes of a figure as a chapter saves it."""
+    ax = plots.plane(posterior, tree.posterior["means"], plots.METHODS["unordered"], "draws")
+    saved = io.BytesIO()
+    ax.figure.savefig(saved, format="svg", metadata={"Date": None})
+    plt.close(ax.figure)
+    return saved.getvalue()
+
+
+def test_the_same_figure_is_the_same_file(posterior, tree):
+    first = picture(posterior, tree)
+    assert first.startswith(b"<?xml")
+    plots.begin("hills")
+    assert picture(posterior, tree) == first
+
+
+def shown(thing):
+    """Return the code that a chapter shows."""
+    first, *code, last = plots.source(thing).data.splitlines()
+    assert (first, last) == ("```python", "```")
+    return "\n".join(code)
+
+
+@pytest.mark.parametrize("thing", [models.unordered, models.ordered, data.simulate])
+def test_shown_source_is_the_source_without_its_docstring(thing):
+    code = shown(thing)
+    (function,) = ast.parse(code).body
+    assert function.name == thing.__name__
+    assert ast.get_docstring(function) is None
+    assert '"""' not in code
+    assert thing.__doc__
+
+
+@pytest.mark.parametrize("thing", [models.unordered, models.ordered, data.simulate])
+def test_shown_source_fits_the_page(thing):
+    assert max(map(len, shown(thing).splitlines())) <= 79
+
+
+def test_shown_source_of_a_function_without_docstring_is_whole():
+    assert shown(drawn_twice) == "def drawn_twice(ax):\n    drawn(ax)\n    return drawn(ax)"
+
+
+def drawn_twice(ax):
+    drawn(ax)
+    return drawn(ax)
+
+
+def run(thing):
+    """Run the shown code where its module's names are known, and return what it defines."""
+    names = dict(vars(__import__(thing.__module__, fromlist=["_"])))
+    exec(shown(thing), names)
+    return names[thing.__name__]
+
+
+@pytest.mark.parametrize("thing", [models.unordered, models.ordered])
+def test_shown_model_is_the_model(thing):
+    x = data.simulate(8, n=5)
+    point = {name: np.array([0.3, 0.7]) for name in thing(x).initial_point()}
+    assert run(thing)(x).compile_logp()(point) == thing(x).compile_logp()(point)
+
+
+def test_shown_simulation_is_the_simulation():
+    np.testing.assert_array_equal(run(data.simulate)(8), data.simulate(8))
+
+
+def test_every_figure_function_is_tested_here():
+    text = Path(__file__).read_text("utf-8")
+    functions = [name for name, thing in vars(plots).items() if getattr(thing, "__module__", "") == plots.__name__]
+    missing = [name for name in functions if not name.startswith("_") and f"plots.{name}(" not in text]
+    assert missing == []
