@@ -158,6 +158,22 @@ def test_the_saddle_goes_up_one_way_and_down_the_other(setting, seed):
     assert down < 0 < up
 
 
+@pytest.mark.parametrize("seed", range(12))
+def test_a_saddle_that_is_hard_to_find_is_right_or_refused(seed):
+    """A narrow and a wide component have many modes, and ways between them that wind."""
+    joint = Joint.of(data.simulate(seed, n=10), sigma=(0.1, 3.0))
+    modes = joint.modes()
+    try:
+        saddle = joint.saddle(modes)
+    except ValueError as error:
+        assert str(error).startswith("x: ")
+    else:
+        curvature = np.linalg.eigvalsh(joint.hessian(saddle))
+        np.testing.assert_allclose(joint.gradient(saddle) / np.abs(curvature).max(), 0, atol=1e-7)
+        assert curvature[0] < 0 < curvature[1]
+        assert joint.log_density(saddle)[0] < joint.log_density(modes[:2]).min()
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_the_saddle_is_the_lowest_pass_between_the_modes(setting, seed):
     """Water that rises over an upside-down grid joins the two basins at the saddle."""
