@@ -32,10 +32,11 @@ document.addEventListener("DOMContentLoaded", () => {
       const order = (a, b) => text(a, column).localeCompare(text(b, column), "en", { numeric: true });
       const number = (row) => parseFloat(text(row, column));
       const numeric = rows.some((row) => !Number.isNaN(number(row))) && column >= 2;
-      // rows without a number go last
-      const value = (row) => (Number.isNaN(number(row)) ? Infinity : number(row));
-      const sorted = [...rows].sort((a, b) => (numeric && value(a) !== value(b) ? value(a) - value(b) : order(a, b)));
-      body.append(...(up ? sorted : sorted.reverse()));
+      const lacks = (row) => numeric && Number.isNaN(number(row));
+      // rows without a number go last, whichever way the others go
+      const compare = (a, b) =>
+        lacks(a) - lacks(b) || (up ? 1 : -1) * ((numeric && !lacks(a) && number(a) - number(b)) || order(a, b));
+      body.append(...[...rows].sort(compare));
     };
     head.tabIndex = 0;
     head.addEventListener("click", sort);
