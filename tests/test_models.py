@@ -1,12 +1,16 @@
 """The PyMC models: what they are called, what they compute, which data they refuse."""
 
+from functools import partial
+
 import numpy as np
 import pymc as pm
 import pytest
 from mixtures import data, exact, models
 from mixtures.joint import Joint
+from scipy import stats
 
 BUILDERS = [models.unordered, models.ordered]
+ALL = [*BUILDERS, models.centred, partial(models.mixture, components=3)]
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +34,7 @@ def test_the_one_free_variable_is_the_means_by_component(build):
     assert [v.name for v in model.observed_RVs] == ["obs"]
 
 
-@pytest.mark.parametrize("build", BUILDERS)
+@pytest.mark.parametrize("build", ALL)
 def test_the_data_are_a_container_named_x(build):
     x = data.simulate(0)
     model = build(x)
@@ -38,13 +42,13 @@ def test_the_data_are_a_container_named_x(build):
     np.testing.assert_array_equal(model["x"].get_value(), x)
 
 
-@pytest.mark.parametrize("build", BUILDERS)
+@pytest.mark.parametrize("build", ALL)
 def test_bad_data_are_refused_by_name(build, bad_data):
     with pytest.raises(ValueError, match="^x: "):
         build(bad_data)
 
 
-@pytest.mark.parametrize("build", BUILDERS)
+@pytest.mark.parametrize("build", ALL)
 def test_lists_and_integers_are_data_too(build):
     np.testing.assert_array_equal(build([1, 2, 4])["x"].get_value(), [1.0, 2.0, 4.0])
 
@@ -90,3 +94,46 @@ def test_the_ordered_density_integrates_to_half_the_evidence(ordered, seed):
     evidence = top + np.log(np.exp(height - top).sum() * 0.4 * posterior.sd[0] * 0.06)
     assert evidence == pytest.approx(posterior.log_evidence - np.log(2), abs=1e-6)
     assert evidence == pytest.approx(posterior.log_evidence_ordered, abs=1e-6)
+
+
+def test_midpoint_and_gap_are_the_ordered_prior_with_its_normaliser():
+    """The density of (centre, log gap) is that of the unordered joint times K! = 2 times the gap."""
+    x = data.simulate(8)
+    model = models.centred(x)
+    logp = model.compile_logp()
+    assert [v.name for v in model.free_RVs] == ["centre", "gap"]
+    for lower, upper in [(-0.4, 1.0), (-3.0, 4.0), (0.2, 0.21)]:
+        point = {"centre": np.array((lower + upper) / 2), "gap_log__": np.array(np.log(upper - lower))}
+        joint = Joint.of(x).log_density([lower, upper])[0]
+        np.testing.assert_allclose(logp(point), joint + np.log(2) + np.log(upper - lower), atol=1e-9)
+
+
+def test_midpoint_and_gap_draw_in_order_from_the_sorted_prior():
+    drawn = pm.draw(models.centred(data.simulate(0))["means"], 4000, random_seed=1)
+    assert (drawn[:, 0] < drawn[:, 1]).all()
+    for component, cdf in ((0, lambda v: 1 - stats.norm.sf(v, 0, 10) ** 2), (1, lambda v: stats.norm.cdf(v, 0, 10) ** 2)):
+        assert stats.kstest(drawn[:, component], cdf).pvalue > 1e-3
+
+
+@pytest.mark.parametrize("components", [2, 3])
+def test_the_mixture_with_nothing_known_has_the_density_it_says(components):
+    x = data.simulate(0, n=20)
+    model = models.mixture(x, components)
+    assert [v.name for v in model.free_RVs] == ["weights", "means", "sigma"]
+    assert all(model.named_vars_to_dims[v.name] == ("component",) for v in model.free_RVs)
+    rng = np.random.default_rng(components)
+    weights, means, sigma = rng.dirichlet(np.ones(components)), rng.normal(size=components), rng.uniform(0.5, 2, components)
+    point = model.initial_point()
+    transform = model.rvs_to_transforms[model["weights"]]
+    point["weights_simplex__"] = transform.forward(weights).eval()
+    point["means"], point["sigma_log__"] = means, np.log(sigma)
+    expected = np.log((weights * stats.norm.pdf(x[:, None], means, sigma)).sum(axis=1)).sum()
+    expected += stats.dirichlet.logpdf(weights, np.full(components, 2.0)) + stats.norm.logpdf(means, 0, 10).sum()
+    expected += stats.lognorm.logpdf(sigma, 0.5).sum()
+    np.testing.assert_allclose(model.compile_logp(jacobian=False)(point), expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("components", [1, 0, -2, 2.0, "2", None])
+def test_a_bad_number_of_components_is_refused_by_name(components):
+    with pytest.raises(ValueError, match="^components: "):
+        models.mixture(data.simulate(0), components)

@@ -21,6 +21,8 @@ ALLOWED = {
     r"separations? \d(\.\d)?\b": "the recipe of the data",
     r"Normal\(−?\d+, \d+\)": "a prior is written down, not measured",
     r"\d+[ ,]000 (draws|steps|of tuning)\b": "a setting of a sampler",
+    r"\blog 2\b": "a constant has a name",
+    r"PyMC \d+(\.\d+)+( to \d+(\.\d+)+)?": "a version is a name",
     r"R-hat( of my four chains)? is 1\.5, or 1\.7\b": "what a reader saw at home, in the index",
     r"My R-hat is 1\.53\. Is it broken": "what a reader saw at home, in a heading",
 }

@@ -1,5 +1,13 @@
 """The science of the book: what its chapters import.
 
-Each module imports only those that stand before it here: ``claims``, ``data``, ``joint``, ``lattice``,
-``quadrature``, ``models``, ``exact``, ``census``, ``labels``, ``agreement``, ``switching``, ``plots``.
+Each module imports only those that stand before it here; a chapter needs the last of each group.
+
+- the ledger: ``claims``
+- data and models: ``data``, ``transforms``, ``models``
+- the exact posterior: ``joint``, ``lattice``, ``quadrature``, ``exact``
+- sampling: ``census``
+- diagnosis: ``assignment``, ``labels``, ``agreement``, ``switching``
+- relabelling: ``memberships``, ``permutations``, ``iterative``, ``carry``, ``relabel``
+- variational fits: ``gaussians``, ``bounds``, ``advi``, ``variational``
+- drawing: ``plots``, ``film``
 """

@@ -14,13 +14,13 @@ CHAINS = 4
 
 
 @cache
-def _compiled():
+def _compiled(build):
     # one compilation serves every dataset; each process of an executor does its own, once
-    return nutpie.compile_pymc_model(models.unordered(np.zeros(2)))
+    return nutpie.compile_pymc_model(build(np.zeros(2)))
 
 
-def sample(x, draws, seed, tune=500):
-    """Sample the unordered model of any dataset with NUTS, compiled once for all of them.
+def sample(x, draws, seed, tune=500, build=models.unordered):
+    """Sample a model of any dataset with NUTS, compiled once for all of them.
 
     Parameters
     ----------
@@ -29,6 +29,8 @@ def sample(x, draws, seed, tune=500):
     draws, tune : int
         Kept and discarded draws of each of four chains.
     seed : int
+    build : callable
+        Makes the PyMC model of data that it holds in a ``pm.Data`` named ``x``; see `mixtures.models`.
 
     Returns
     -------
@@ -40,7 +42,7 @@ def sample(x, draws, seed, tune=500):
     ValueError
         If `x` is empty, not one-dimensional or not finite.
     """
-    model = _compiled().with_data(x=data.check(x))
+    model = _compiled(build).with_data(x=data.check(x))
     return nutpie.sample(
         model, draws=draws, tune=tune, chains=CHAINS, cores=1, seed=seed, save_warmup=False, progress_bar=False
     )

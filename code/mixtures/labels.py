@@ -5,12 +5,13 @@ further numbers, such as a coordinate of a two-dimensional mean.
 """
 
 from dataclasses import dataclass, field
-from itertools import combinations, permutations
+from itertools import combinations
 
 import numpy as np
 import xarray as xr
-from scipy.optimize import linear_sum_assignment
 from scipy.sparse.csgraph import connected_components
+
+from mixtures import assignment
 
 # evidence variables with more numbers than this in a component (responsibilities, say) cost much and tell little more
 ENTRIES = 64
@@ -185,7 +186,7 @@ def find(values, chains=None):
     z = (x[..., moving] - flat.mean(axis=(0, 1))[moving]) / spread[moving]
     pivot, scale = _pivot(z[chains].reshape(-1, n_component, moving.sum()))
     cost = _cost(z.reshape(-1, n_component, moving.sum()), pivot, scale)
-    chosen = _assign(cost)
+    chosen = assignment.cheapest(cost)
     of_chains = chosen.reshape(n_chain, n_draw, n_component)[chains].reshape(-1, n_component)
     own, counts = np.unique(of_chains, axis=0, return_counts=True)
     order = np.argsort(own[counts.argmax()])
@@ -220,7 +221,7 @@ def _pivot(z):
 def _fixed_point(z, pivot, scale):
     previous = None
     for _ in range(100):
-        chosen = _assign(_cost(z, pivot, scale))
+        chosen = assignment.cheapest(_cost(z, pivot, scale))
         if previous is not None and np.array_equal(chosen, previous):
             break
         previous = chosen
@@ -237,16 +238,6 @@ def _cost(z, pivot, scale):
     """
     precision = 1 / scale**2
     return 0.5 * z**2 @ precision.T - z @ (pivot * precision).T + 0.5 * (pivot**2 * precision).sum(axis=1)
-
-
-def _assign(cost):
-    """Return the cheapest permutations, shape [draw, component]: entry k is the draw's component for the pivot's k."""
-    n_component = cost.shape[1]
-    if n_component > 5:
-        return np.array([linear_sum_assignment(c.T)[1] for c in cost])
-    every = np.array(list(permutations(range(n_component))))
-    picks = (every[:, None, :] == np.arange(n_component)[:, None]).reshape(len(every), -1)
-    return every[(cost.reshape(len(cost), -1) @ picks.T.astype(float)).argmin(axis=1)]
 
 
 def _swap_odds(cost, chosen):

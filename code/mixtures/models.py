@@ -6,6 +6,7 @@ The data are a ``pm.Data`` container named ``x``, so that one compiled model ser
 
 import numpy as np
 import pymc as pm
+import pytensor.tensor as pt
 
 from mixtures import data
 
@@ -73,5 +74,93 @@ def ordered(x):
         )
         pm.NormalMixture(
             "obs", w=[0.5, 0.5], mu=means, sigma=1, observed=observed
+        )
+    return model
+
+
+def centred(x):
+    """Build the ordered mixture from the midpoint of the means and the gap between them.
+
+    Two independent Normal(0, 10) means have an independent midpoint and gap; the same prior on increasing means is
+    Normal(0, 10 / sqrt 2) for the midpoint and HalfNormal(10 sqrt 2) for the gap. Unlike the density of `ordered` it is
+    normalised, and forward draws from it are in order.
+
+    Parameters
+    ----------
+    x : array_like, shape [n]
+        The observations.
+
+    Returns
+    -------
+    pymc.Model
+        Free variables ``centre`` and ``gap``; ``means``, dims (component,), is computed from them and increases.
+
+    Raises
+    ------
+    ValueError
+        If `x` is empty, not one-dimensional or not finite.
+    """
+    x = data.check(x)
+    with pm.Model(coords={"component": [0, 1]}) as model:
+        observed = pm.Data("x", x)
+        centre = pm.Normal("centre", mu=0, sigma=10 / np.sqrt(2))
+        gap = pm.HalfNormal("gap", sigma=10 * np.sqrt(2))
+        means = pm.Deterministic(
+            "means",
+            pt.stack([centre - gap / 2, centre + gap / 2]),
+            dims="component",
+        )
+        pm.NormalMixture(
+            "obs", w=[0.5, 0.5], mu=means, sigma=1, observed=observed
+        )
+    return model
+
+
+def mixture(x, components, ordered=False):
+    """Build a mixture whose weights, means and scales are all unknown.
+
+    Parameters
+    ----------
+    x : array_like, shape [n]
+        The observations, on a scale where 1 is a plausible standard deviation of a component.
+    components : int
+        At least 2.
+    ordered : bool
+        Whether to keep the means in increasing order. If not, the labels mean nothing.
+
+    Returns
+    -------
+    pymc.Model
+        Free variables ``weights``, ``means`` and ``sigma``, each with dims (component,) and an exchangeable prior.
+
+    Raises
+    ------
+    ValueError
+        If `x` is empty, not one-dimensional or not finite, or `components` is not a whole number of at least 2.
+    """
+    x = data.check(x)
+    if not isinstance(components, int | np.integer) or components < 2:
+        raise ValueError(
+            f"components: expected a whole number >= 2, got {components!r}"
+        )
+    increasing = {
+        "transform": pm.distributions.transforms.ordered,
+        "initval": np.linspace(-1, 1, components),
+    }
+    with pm.Model(coords={"component": np.arange(components)}) as model:
+        observed = pm.Data("x", x)
+        weights = pm.Dirichlet(
+            "weights", a=np.full(components, 2.0), dims="component"
+        )
+        means = pm.Normal(
+            "means",
+            mu=0,
+            sigma=np.float64(10),
+            dims="component",
+            **(increasing if ordered else {}),
+        )
+        sigma = pm.LogNormal("sigma", mu=0, sigma=0.5, dims="component")
+        pm.NormalMixture(
+            "obs", w=weights, mu=means, sigma=sigma, observed=observed
         )
     return model

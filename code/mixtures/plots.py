@@ -155,7 +155,7 @@ def trace(tree, posterior, ordered=False, thin=20):
         visuals={"trace": {"linewidth": 0.6, "linestyle": "-"}},
     )
     axes = collection.viz["plot"]["means"].values
-    at = np.linspace(*_range(posterior), 300)
+    at = np.linspace(*ends(posterior), 300)
     exact = posterior.ordered_marginal if ordered else posterior.marginal
     for component in (0, 1) if ordered else (0,):
         axes[0].plot(at, exact(component, at), color=EXACT, linewidth=1)
@@ -292,14 +292,14 @@ def losses(histories, floors, window=200):
     return axes[0]
 
 
-def _range(posterior):
+def ends(posterior):
     """Return the ends of an axis that holds both means."""
     return posterior.mean[0] - 5 * posterior.sd[0], posterior.mean[1] + 5 * posterior.sd[1]
 
 
 def _contours(ax, posterior, ordered=False):
     """Draw the exact contours, folded or not, and return the ends of the axes."""
-    grid = np.linspace(*_range(posterior), 200)
+    grid = np.linspace(*ends(posterior), 200)
     density = posterior.grid(grid, grid)
     if ordered:
         # a contour cannot follow the cliff at the diagonal: the empty half is left blank

@@ -1,0 +1,324 @@
+"""ADVI in PyMC, recorded step by step: one fit of a model, or many independent fits compiled once.
+
+Automatic differentiation variational inference [Kucukelbir et al. 2017, JMLR 18(14)] fits a Gaussian in the model's
+unconstrained coordinates by stochastic gradients of the ELBO.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pymc as pm
+from pymc.distributions.transforms import Ordered
+
+from mixtures import data, gaussians
+from mixtures.gaussians import Gaussian
+
+METHODS = {"advi": pm.ADVI, "fullrank_advi": pm.FullRankADVI}
+
+
+class NonFiniteLoss(FloatingPointError):
+    """A fit ran into a loss or a parameter that is no finite number."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Fit:
+    """A fit of ADVI, and how it got there.
+
+    Attributes
+    ----------
+    gaussian : mixtures.gaussians.Gaussian
+        The final one.
+    losses : numpy.ndarray, shape [steps]
+        Nats; each from one draw, before the step's update.
+    steps : numpy.ndarray of int, shape [frame]
+        Steps done at each frame of the path; the first is 0.
+    path : tuple of mixtures.gaussians.Gaussian
+        One for each frame.
+    approx : pymc.variational.opvi.Approximation
+        As `pymc.fit` returns it.
+    """
+
+    gaussian: Gaussian
+    losses: np.ndarray
+    steps: np.ndarray
+    path: tuple
+    approx: object
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Fits:
+    """Independent mean-field fits of ADVI.
+
+    Attributes
+    ----------
+    space : {"raw", "log gap"}
+    losses : numpy.ndarray, shape [steps]
+        Nats, summed over the copies.
+    steps : numpy.ndarray of int, shape [frame]
+        Steps done at each frame; the first is 0.
+    mean, sd : numpy.ndarray, shape [frame, copy, 2]
+        In the coordinates of the space.
+    """
+
+    space: str
+    losses: np.ndarray
+    steps: np.ndarray
+    mean: np.ndarray
+    sd: np.ndarray
+
+    def gaussian(self, copy, frame=-1):
+        """Return the Gaussian of one copy at one frame; the final one if no frame is named."""
+        return Gaussian.of(self.mean[frame, copy], self.sd[frame, copy], space=self.space)
+
+
+class _Recorder:
+    """A callback of `pymc.fit` that keeps copies of the parameters, and stops a fit whose loss is not finite."""
+
+    def __init__(self, approx, steps, every):
+        self.parameters = {shared.name: shared for shared in approx.params}
+        self.last, self.every, self.done, self.frames = steps, every or steps, 0, []
+        self.record()
+
+    def __call__(self, approx, losses, step):
+        loss = float(losses[-1])
+        if not np.isfinite(loss):
+            raise self.failure(f"loss is {loss}", step)
+        self.done = step
+        if step % self.every == 0 or step == self.last:
+            self.record()
+
+    def failure(self, what, step):
+        return NonFiniteLoss(f"{what} at step {step}: try a smaller learning rate or another start")
+
+    def record(self):
+        frame = {name: np.array(shared.get_value()) for name, shared in self.parameters.items()}
+        if not all(np.isfinite(value).all() for value in frame.values()):
+            raise self.failure("a parameter is not finite", self.done)
+        self.frames.append((self.done, frame))
+
+    @property
+    def steps(self):
+        return np.array([step for step, _ in self.frames])
+
+
+def _softplus(value):
+    return np.logaddexp(0, value)
+
+
+def _inverse_softplus(value):
+    return value + np.log(-np.expm1(-value))
+
+
+def _lower_triangle(packed):
+    """Return PyMC's Cholesky factor [2, 2] from its parameters [3], with a softplus on the diagonal."""
+    factor = np.zeros((2, 2))
+    factor[np.tril_indices(2)] = packed
+    np.fill_diagonal(factor, _softplus(np.diag(factor)))
+    return factor
+
+
+def _gaussian(frame, space):
+    if "rho" in frame:
+        return Gaussian.of(frame["mu"], _softplus(frame["rho"]), space=space)
+    factor = _lower_triangle(frame["L_tril"])
+    return Gaussian(frame["mu"], factor @ factor.T, space)
+
+
+def _install(gaussian, approx):
+    """Set the parameters of an approximation to those of a Gaussian."""
+    parameters, factor = {shared.name: shared for shared in approx.params}, gaussian.factor
+    parameters["mu"].set_value(gaussian.mean)
+    diagonal = _inverse_softplus(np.diag(factor))
+    if "rho" in parameters:
+        parameters["rho"].set_value(diagonal)
+    else:
+        parameters["L_tril"].set_value(np.array([diagonal[0], factor[1, 0], diagonal[1]]))
+
+
+def _whole(value, name):
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
+        raise ValueError(f"{name}: expected a positive whole number, got {value!r}")
+    return int(value)
+
+
+def _check(steps, optimizer, seed, every):
+    _whole(steps, "steps")
+    data.generator(seed)
+    if every is not None:
+        _whole(every, "every")
+    if not (optimizer is None or callable(optimizer)):
+        raise ValueError(f"optimizer: expected one of PyMC's, such as pm.adam(learning_rate=0.01), got {optimizer!r}")
+
+
+def _space(model, var_name):
+    """Return the space that a model's transform works in, or say what is wrong with the model."""
+    if not isinstance(model, pm.Model):
+        raise ValueError(f"model: expected a pymc.Model, got {type(model).__name__}")
+    names = [variable.name for variable in model.free_RVs]
+    if var_name not in names:
+        raise ValueError(f"var_name: expected a free variable of the model, one of {names}, got {var_name!r}")
+    variable = model[var_name]
+    if len(names) > 1 or variable.type.ndim != 1:
+        raise ValueError(f"model: expected {var_name}, shape [2], as its only free variable, got {names}")
+    transform = model.rvs_to_transforms[variable]
+    if transform is None:
+        return "raw"
+    if isinstance(transform, Ordered) and transform.ascending and not transform.positive:
+        return "log gap"
+    raise ValueError(f"model: expected {var_name} untransformed or ordered, got {type(transform).__name__}")
+
+
+def _means(value, name, ordered, shape=(2,)):
+    """Return a start in the means as an array, or say by name what is wrong with it."""
+    means = data.numbers(value, name)
+    if means.shape != shape or not np.isfinite(means).all():
+        raise ValueError(f"{name}: expected finite numbers of shape {list(shape)}, got {value!r}")
+    if ordered and (np.diff(means, axis=-1) <= 0).any():
+        raise ValueError(f"{name}: expected increasing means under the ordered transform, got {value!r}")
+    return means
+
+
+def _start(model, var_name, space, method, start):
+    """Return a start as `pymc.fit` takes it, having checked that it is one, or that the model has one of its own."""
+    ordered = space == "log gap"
+    if isinstance(start, Gaussian):
+        if start.space != space:
+            raise ValueError(f"start: expected a Gaussian in the space {space!r}, got one in {start.space!r}")
+        if method == "advi" and start.covariance[0, 1] != 0:
+            raise ValueError(f"start: expected independent coordinates for 'advi', got correlation {start.corr:.3g}")
+        return {var_name: start.to_means(start.mean)}
+    if isinstance(start, dict):
+        if set(start) != {var_name}:
+            raise ValueError(f"start: expected the key {var_name!r} and no other, got {sorted(map(str, start))}")
+        return {var_name: _means(start[var_name], "start", ordered)}
+    if start is not None:
+        return {var_name: _means(start, "start", ordered)}
+    initval = model.rvs_to_initial_values[model[var_name]]
+    if ordered:
+        # PyMC would start both means at the prior's, take the logarithm of no gap, and report an infinite loss
+        if initval is None or isinstance(initval, str):
+            raise ValueError(f"initval: ordered {var_name} need one that increases, such as [-1, 1], got {initval!r}")
+        _means(initval, "initval", ordered)
+    return None
+
+
+def _run(inference, model, steps, optimizer, every):
+    """Fit, and return the recorder. Fails at the first loss that is not finite, as PyMC does for NaN alone."""
+    recorder = _Recorder(inference.approx, steps, every)
+    chosen = {} if optimizer is None else {"obj_optimizer": optimizer}
+    try:
+        pm.fit(steps, method=inference, model=model, callbacks=[recorder], progressbar=False, **chosen)
+    except NonFiniteLoss:
+        raise
+    except FloatingPointError:
+        raise recorder.failure("loss is nan", recorder.done + 1) from None
+    return recorder
+
+
+def fit(model, method="advi", *, steps=15_000, optimizer=None, start=None, seed, every=None, var_name="means"):
+    """Fit a model of two means by ADVI in PyMC, and keep the path.
+
+    Parameters
+    ----------
+    model : pymc.Model
+        With one free variable of shape [2], either untransformed or under PyMC's ordered transform, as built by
+        `mixtures.models`. An ordered one needs an increasing ``initval`` or `start`.
+    method : {"advi", "fullrank_advi"}
+        Mean-field or full-rank.
+    steps : int
+    optimizer : callable, optional
+        One of PyMC's, such as ``pm.adam(learning_rate=0.01)``. PyMC's default, ``adagrad_window`` with learning rate
+        0.001, if None.
+    start : dict, array_like of shape [2], or mixtures.gaussians.Gaussian, optional
+        Where the means start, as `pymc.fit` takes it or without the name; the model's initial point if None. A Gaussian
+        sets the covariance too, which otherwise starts with standard deviations log 2 (mean-field) or 1.31.
+    seed : int
+    every : int, optional
+        Steps between the frames of the path; start and end only if None.
+    var_name : str
+        The free variable.
+
+    Returns
+    -------
+    Fit
+
+    Raises
+    ------
+    ValueError
+        If an argument is malformed, or if the means of an ordered model do not start in increasing order.
+    NonFiniteLoss
+        A FloatingPointError, if a loss or a parameter is not finite; it names the step.
+    """
+    _check(steps, optimizer, seed, every)
+    gaussians.check_name(method, "method", METHODS)
+    space = _space(model, var_name)
+    point = _start(model, var_name, space, method, start)
+    inference = METHODS[method](model=model, random_seed=int(seed), start=point)
+    if inference.approx.ddim != 2:
+        raise ValueError(f"model: expected {var_name} of shape [2], got {inference.approx.ddim} numbers")
+    if isinstance(start, Gaussian):
+        _install(start, inference.approx)
+    recorder = _run(inference, model, steps, optimizer, every)
+    path = tuple(_gaussian(frame, space) for _, frame in recorder.frames)
+    return Fit(path[-1], inference.hist, recorder.steps, path, inference.approx)
+
+
+def _copies(x, copies, ordered):
+    """Build a model of independent copies of the mixture, with means [copy, component]."""
+    settings = {}
+    if ordered:
+        settings = {
+            "transform": pm.distributions.transforms.ordered,
+            "initval": np.tile([-1.0, 1.0], (copies, 1)),
+        }
+    with pm.Model() as model:
+        observed = pm.Data("x", np.broadcast_to(x, (copies, x.shape[-1])).copy())
+        means = pm.Normal("means", mu=0, sigma=np.float64(10), shape=(copies, 2), **settings)
+        pm.NormalMixture("obs", w=[0.5, 0.5], mu=means[:, None, :], sigma=1, observed=observed)
+    return model
+
+
+def fits(x, copies, *, ordered=False, steps=15_000, optimizer=None, start=None, seed, every=None):
+    """Fit the unordered or the ordered model many times by mean-field ADVI, for the price of one compilation.
+
+    All copies are fitted together, as one model with as many independent parts. Their gradients do not mix, their noise
+    is independent, and an optimiser that treats each parameter on its own (``adagrad_window``, ``adam``) then
+    makes as many independent fits. One that looks at all parameters at once, as by a constraint on the norm of the
+    gradient, would not.
+
+    Parameters
+    ----------
+    x : array_like, shape [n]
+        The observations, the same for all copies.
+    copies : int
+    ordered : bool
+        Whether to fit `mixtures.models.ordered`, otherwise `mixtures.models.unordered`.
+    steps, optimizer, seed, every
+        As for `fit`.
+    start : array_like, shape [copy, 2] or [2], optional
+        Where the means of each copy start; the model's initial point if None.
+
+    Returns
+    -------
+    Fits
+
+    Raises
+    ------
+    ValueError
+        If an argument is malformed, or if ordered means do not start in increasing order.
+    NonFiniteLoss
+        A FloatingPointError, if a loss or a parameter is not finite; it names the step.
+    """
+    x, copies = data.check(x), _whole(copies, "copies")
+    _check(steps, optimizer, seed, every)
+    if start is not None:
+        each = data.numbers(start, "start")
+        each = np.tile(each, (copies, 1)) if each.shape == (2,) else each
+        start = {"means": _means(each, "start", ordered, (copies, 2))}
+    model = _copies(x, copies, ordered)
+    inference = pm.ADVI(model=model, random_seed=int(seed), start=start)
+    recorder = _run(inference, model, steps, optimizer, every)
+    mean, sd = (
+        np.array([frame[name] for _, frame in recorder.frames]).reshape(-1, copies, 2) for name in ("mu", "rho")
+    )
+    return Fits("log gap" if ordered else "raw", inference.hist, recorder.steps, mean, _softplus(sd))

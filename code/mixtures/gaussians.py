@@ -1,0 +1,202 @@
+"""One Gaussian in the place of a posterior of two means, and the mixture of it and its mirror image.
+
+The Gaussian lives in one of three spaces. Two of them keep mu1 < mu2, so that it is no Gaussian in the means
+themselves.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import xarray as xr
+
+from mixtures import data
+from mixtures.joint import LOG_SQRT_2PI
+
+# an ordered space is (centre, log gap), with the means at the centre plus these multiples of the gap
+SPACES = {"raw": None, "log gap": np.array([0.0, 1.0]), "centred": np.array([-0.5, 0.5])}
+
+
+def check_name(value, name, choice):
+    """Return one of the names to choose from, or say what they are."""
+    if not isinstance(value, str) or value not in choice:
+        raise ValueError(f"{name}: expected one of {', '.join(map(repr, choice))}, got {value!r}")
+    return value
+
+
+def to_means(coords, space):
+    """Map coordinates of a space to (mu1, mu2), shape [..., 2] both."""
+    coords = np.asarray(coords, dtype=float)
+    if space == "raw":
+        return coords.copy()
+    with np.errstate(over="ignore"):
+        return coords[..., :1] + SPACES[space] * np.exp(coords[..., 1:])
+
+
+def to_coords(mu, space):
+    """Map (mu1, mu2) to coordinates of a space, shape [..., 2] both; NaN where an ordered space has no such point."""
+    mu = np.asarray(mu, dtype=float)
+    if space == "raw":
+        return mu.copy()
+    gap = mu[..., 1] - mu[..., 0]
+    gap = np.where(gap > 0, gap, np.nan)
+    return np.stack([mu[..., 0] - SPACES[space][0] * gap, np.log(gap)], axis=-1)
+
+
+def to_draws(means):
+    """Return means [draw, component] as one chain of draws, as `mixtures.exact.Posterior.sample` does."""
+    coords = {"chain": [0], "draw": np.arange(len(means)), "component": [0, 1]}
+    return xr.DataArray(means[None], coords, ("chain", "draw", "component"), name="means")
+
+
+@dataclass(frozen=True, eq=False)
+class Gaussian:
+    """A Gaussian distribution of the two means, in one of three spaces.
+
+    Attributes
+    ----------
+    mean : numpy.ndarray, shape [2]
+        In the coordinates of the space.
+    covariance : numpy.ndarray, shape [2, 2]
+        In the coordinates of the space.
+    space : {"raw", "log gap", "centred"}
+        The coordinates are (mu1, mu2); or (mu1, log(mu2 - mu1)), where PyMC's ordered transform works; or
+        ((mu1 + mu2) / 2, log(mu2 - mu1)).
+
+    Raises
+    ------
+    ValueError
+        If the mean is not two finite numbers, the covariance not symmetric positive definite, or the space not known.
+    """
+
+    mean: np.ndarray
+    covariance: np.ndarray
+    space: str = "raw"
+
+    def __post_init__(self):
+        check_name(self.space, "space", SPACES)
+        for name, shape in (("mean", (2,)), ("covariance", (2, 2))):
+            value = data.numbers(getattr(self, name), name)
+            if value.shape != shape or not np.isfinite(value).all():
+                raise ValueError(f"{name}: expected finite numbers of shape {list(shape)}, got {value.tolist()}")
+            object.__setattr__(self, name, value)
+        (v1, cross), (other, v2) = self.covariance
+        if not np.isclose(cross, other, rtol=1e-9, atol=0) or min(v1, v2) <= 0 or cross**2 >= v1 * v2:
+            raise ValueError(f"covariance: expected symmetric and positive definite, got {self.covariance.tolist()}")
+
+    @classmethod
+    def of(cls, mean, sd, corr=0.0, space="raw"):
+        """Build from standard deviations [2] and a correlation, in the coordinates of the space."""
+        return cls(mean, np.outer(sd, sd) * [[1, corr], [corr, 1]], space)
+
+    @property
+    def sd(self):
+        """Standard deviations of the coordinates, shape [2]."""
+        return np.sqrt(np.diag(self.covariance))
+
+    @property
+    def corr(self):
+        """Correlation of the coordinates."""
+        return float(self.covariance[0, 1] / np.prod(self.sd))
+
+    @cached_property
+    def factor(self):
+        """Lower-triangular Cholesky factor of the covariance, shape [2, 2]."""
+        return np.linalg.cholesky(self.covariance)
+
+    @property
+    def entropy(self):
+        """Entropy in the coordinates, nats."""
+        return float(np.log(np.diag(self.factor)).sum() + 2 * LOG_SQRT_2PI + 1)
+
+    def to_means(self, coords):
+        """Map coordinates to (mu1, mu2), shape [..., 2] both."""
+        return to_means(coords, self.space)
+
+    def to_coords(self, mu):
+        """Map (mu1, mu2) to coordinates, shape [..., 2] both; NaN where the space has no such point."""
+        return to_coords(mu, self.space)
+
+    def log_density(self, mu):
+        """Return the log density with respect to (mu1, mu2), nats, at points `mu` [..., component]: shape [...].
+
+        Minus infinity where an ordered space has no such point.
+        """
+        coords = self.to_coords(mu)
+        off = coords - self.mean
+        # forward substitution in the Cholesky factor
+        z1 = off[..., 0] / self.factor[0, 0]
+        z2 = (off[..., 1] - self.factor[1, 0] * z1) / self.factor[1, 1]
+        log_jacobian = 0 if self.space == "raw" else coords[..., 1]
+        density = 1 - self.entropy - 0.5 * (z1**2 + z2**2) - log_jacobian
+        return np.where(np.isnan(density), -np.inf, density)
+
+    def draw(self, draws, rng):
+        """Return independent means [draw, component] from a random generator."""
+        if not isinstance(draws, int | np.integer) or draws < 1:
+            raise ValueError(f"draws: expected a positive whole number, got {draws!r}")
+        return self.to_means(self.mean + rng.normal(size=(draws, 2)) @ self.factor.T)
+
+    def sample(self, draws, seed):
+        """Draw independently: xarray.DataArray ``means``, dims (chain, draw, component), one chain."""
+        return to_draws(self.draw(draws, data.generator(seed)))
+
+    @cached_property
+    def _moments(self):
+        if self.space == "raw":
+            return self.mean, self.covariance
+        # the gap is lognormal; its covariance with the centre is Stein's lemma
+        variance, cross = self.covariance[1, 1], self.covariance[0, 1]
+        gap = np.exp(self.mean[1] + variance / 2)
+        inner = np.array([[self.covariance[0, 0], cross * gap], [cross * gap, gap**2 * np.expm1(variance)]])
+        spread = np.stack([np.ones(2), SPACES[self.space]], axis=1)
+        return spread @ [self.mean[0], gap], spread @ inner @ spread.T
+
+    @property
+    def means_mean(self):
+        """Means of (mu1, mu2), shape [component]."""
+        return self._moments[0]
+
+    @property
+    def means_sd(self):
+        """Standard deviations of (mu1, mu2), shape [component]."""
+        return np.sqrt(np.diag(self._moments[1]))
+
+    @property
+    def means_corr(self):
+        """Correlation of mu1 and mu2."""
+        return float(self._moments[1][0, 1] / np.prod(self.means_sd))
+
+
+@dataclass(frozen=True, eq=False)
+class Symmetrised:
+    """The mixture, in equal parts, of a Gaussian under all permutations of the labels: itself and its mirror image.
+
+    Attributes
+    ----------
+    gaussian : Gaussian
+    """
+
+    gaussian: Gaussian
+
+    def log_density(self, mu):
+        """Return the log density with respect to (mu1, mu2), nats, at points `mu` [..., component]: shape [...]."""
+        mu = np.asarray(mu, dtype=float)
+        both = [self.gaussian.log_density(mu), self.gaussian.log_density(mu[..., ::-1])]
+        return np.logaddexp(*both) - np.log(2)
+
+    def draw(self, draws, rng):
+        """Return independent means [draw, component] from a random generator."""
+        means = self.gaussian.draw(draws, rng)
+        swap = rng.random(draws) < 0.5
+        means[swap] = means[swap, ::-1]
+        return means
+
+    def sample(self, draws, seed):
+        """Draw independently: xarray.DataArray ``means``, dims (chain, draw, component), one chain."""
+        return to_draws(self.draw(draws, data.generator(seed)))
+
+
+def symmetrise(gaussian):
+    """Return the label-symmetrised mixture of a Gaussian; see `Symmetrised`."""
+    return Symmetrised(gaussian)

@@ -1,0 +1,157 @@
+"""Which component each observation belongs to: probabilities from the draws of a marginalised mixture, and labels."""
+
+import numpy as np
+import xarray as xr
+
+from mixtures import data
+from mixtures.assignment import blocks
+
+
+def memberships(tree, x, *, means="means", sigma=1.0, weights=None, component_dim="component"):
+    """Return the probabilities that each observation came from each component, draw by draw.
+
+    For a mixture of univariate Gaussians whose allocations have been summed out, as in ``pm.NormalMixture``::
+
+        p[i, k] = w[k] Normal(x[i]; means[k], sigma[k]) / sum over j of w[j] Normal(x[i]; means[j], sigma[j])
+
+    Parameters
+    ----------
+    tree : xarray.DataTree
+        With a posterior group. Not changed.
+    x : array_like, shape [n]
+        The observations.
+    means : str
+        The posterior variable with the means, dims (chain, draw, `component_dim`) in any order.
+    sigma : str, float or array_like, shape [component]
+        Standard deviations, in the unit of `x`: the name of a posterior variable, with or without `component_dim`, or
+        known numbers.
+    weights : str or array_like, shape [component], optional
+        As `sigma`; they sum to 1. If None, all are equal.
+    component_dim : str
+        The dim that counts the components.
+
+    Returns
+    -------
+    xarray.DataArray, dims (chain, draw, obs, `component_dim`)
+        Of these, chain, draw and `component_dim` have the coordinates of the means.
+
+    Raises
+    ------
+    ValueError
+        If a variable or dim is missing, `x` is not one-dimensional or not finite, `sigma` is not positive, or
+        `weights` are negative or do not sum to 1.
+    """
+    posterior, x = posterior_of(tree), data.check(x)
+    dims = ("chain", "draw", component_dim)
+    centre = variable(posterior, means, "means", dims)
+    if {*centre.dims} != {*dims}:
+        raise ValueError(f"means: expected dims {dims}, but {means!r} has {centre.dims}")
+    centre = centre.transpose(*dims)
+    shape = centre.shape
+    sd = _parameter(posterior, sigma, "sigma", dims, shape)
+    if not (sd > 0).all():
+        raise ValueError(f"sigma: expected positive standard deviations, got {sd.min()}")
+    w = _parameter(posterior, 1 / shape[2] if weights is None else weights, "weights", dims, shape)
+    if not (w >= 0).all() or np.abs(w.sum(axis=1) - 1).max() > 1e-6:
+        raise ValueError("weights: expected numbers >= 0 that sum to 1 over the components")
+    mu = data.numbers(centre, "means").reshape(-1, shape[2])
+    if not np.isfinite(mu).all():
+        raise ValueError(f"means: expected finite numbers, but {means!r} has {np.sum(~np.isfinite(mu))} that are not")
+    p = np.empty((len(mu), len(x), shape[2]))
+    for rows in blocks(len(mu), p[0].size):
+        p[rows] = _probabilities(x, mu[rows], sd[rows], w[rows])
+    coords = {name: c for name, c in centre.coords.items() if {*c.dims} <= {*dims}}
+    return xr.DataArray(p.reshape(*shape[:2], *p.shape[1:]), coords, (*dims[:2], "obs", component_dim), "memberships")
+
+
+def _probabilities(x, mu, sd, w):
+    """Return probabilities [draw, n, component], from parameters [draw, component]."""
+    # of weight 0 the logarithm is minus infinity, which is right
+    with np.errstate(divide="ignore"):
+        level = np.log(w) - np.log(sd)
+    log_p = level[:, None, :] - 0.5 * ((x[:, None] - mu[:, None, :]) / sd[:, None, :]) ** 2
+    # the largest becomes 1, so that however far from all components a point lies, something is left to divide by
+    log_p -= log_p.max(axis=2, keepdims=True)
+    p = np.exp(log_p, out=log_p)
+    p /= p.sum(axis=2, keepdims=True)
+    return p
+
+
+def draw_allocations(p, seed, *, component_dim="component"):
+    """Draw an allocation of each observation, from its probabilities of belonging to the components.
+
+    Parameters
+    ----------
+    p : xarray.DataArray, dims (chain, draw, obs, `component_dim`)
+        Probabilities, as `memberships` returns them.
+    seed : int
+    component_dim : str
+        The dim that counts the components.
+
+    Returns
+    -------
+    xarray.DataArray of int, dims (chain, draw, obs)
+        Labels, counted from 0.
+
+    Raises
+    ------
+    ValueError
+        If `p` is no DataArray, has no dim `component_dim`, is NaN, negative or does not sum to 1, or `seed` is not a
+        whole number.
+    """
+    if not isinstance(p, xr.DataArray):
+        raise ValueError(f"p: expected a DataArray, got {type(p).__name__}")
+    if component_dim not in p.dims:
+        raise ValueError(f"component_dim: expected one of the dims {p.dims} of p, got {component_dim!r}")
+    last = p.transpose(..., component_dim)
+    flat = last.to_numpy().reshape(-1, last.shape[-1])
+    if flat.size == 0 or not (flat.min() >= 0 and np.abs(flat.sum(axis=1) - 1).max() <= 1e-6):
+        raise ValueError(f"p: expected probabilities that sum to 1 over {component_dim!r}, at least one of them")
+    rng = data.generator(seed)
+    z = np.empty(len(flat), dtype=int)
+    for rows in blocks(len(flat), flat.shape[1]):
+        bound = flat[rows].cumsum(axis=1)
+        # times their sum, which rounding may have left a little below 1
+        z[rows] = (rng.random(len(bound))[:, None] * bound[:, -1:] >= bound[:, :-1]).sum(axis=1)
+    labels = last.isel({component_dim: 0}, drop=True)
+    return labels.copy(data=z.reshape(labels.shape)).rename("allocations")
+
+
+def posterior_of(tree):
+    """Return the posterior of a trace, or say what is wrong with it."""
+    if not isinstance(tree, xr.DataTree):
+        raise ValueError(f"tree: expected a DataTree, got {type(tree).__name__}")
+    if "posterior" not in tree.children:
+        raise ValueError(f"tree: expected a posterior group, got {', '.join(tree.children) or 'no groups'}")
+    posterior = tree["posterior"].to_dataset()
+    if not {"chain", "draw"} <= {*posterior.dims} or 0 in (posterior.sizes["chain"], posterior.sizes["draw"]):
+        raise ValueError(f"tree: expected a posterior with dims chain and draw, not 0, got {dict(posterior.sizes)}")
+    return posterior
+
+
+def variable(posterior, name, argument, dims):
+    """Return a variable of the posterior that has the dims, or say what is missing, for which `argument`."""
+    if not isinstance(name, str) or name not in posterior.data_vars:
+        there = ", ".join(map(str, posterior.data_vars)) or "none"
+        raise ValueError(f"{argument}: expected a variable of the posterior ({there}), got {name!r}")
+    missing = [dim for dim in dims if dim not in posterior[name].dims]
+    if missing:
+        raise ValueError(f"{argument}: expected {name!r} to have dim {missing[0]!r}, got {posterior[name].dims}")
+    return posterior[name]
+
+
+def _parameter(posterior, value, name, dims, shape):
+    """Return a parameter [draw, component], whether it was given as a number, an array or the name of a variable."""
+    if isinstance(value, str):
+        found = variable(posterior, value, name, dims[:2])
+        array = data.numbers(found.transpose(*dims, ..., missing_dims="ignore"), name)
+        if not {*found.dims} <= {*dims}:
+            raise ValueError(f"{name}: expected no dims beside {dims}, but {value!r} has {found.dims}")
+        array = array if dims[2] in found.dims else array[:, :, None]
+    else:
+        array = data.numbers(value, name)
+        if array.shape not in ((), shape[2:]):
+            raise ValueError(f"{name}: expected a number or one for each of {shape[2]}, got shape {[*array.shape]}")
+    if not np.isfinite(array).all():
+        raise ValueError(f"{name}: expected finite numbers, got NaN or infinite")
+    return np.broadcast_to(array, shape).reshape(-1, shape[2])

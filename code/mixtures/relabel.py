@@ -1,0 +1,186 @@
+"""Undo the switching: find each draw's permutation, and carry it out on all that has labels.
+
+By arrays: `by_order`, `pra`, `ecr`, `ecr_iterative` or `stephens` find permutations, `apply` and `apply_to_allocations`
+carry them out. By a whole trace: `relabel` does both. A permutation is integer [draw, component], 0-based:
+``perm[t, k] = j`` means that the relabelled component k of draw t takes original component j.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+import xarray as xr
+
+from mixtures import data
+from mixtures.carry import apply, apply_to_allocations, carried_out
+from mixtures.iterative import NotConverged, ecr_iterative, ecr_iterative_fit, stephens, stephens_fit
+from mixtures.memberships import draw_allocations, memberships, posterior_of, variable
+from mixtures.permutations import Fit, by_order, ecr, ecr_fit, pra, pra_fit
+
+__all__ = ["NotConverged", "apply", "apply_to_allocations", "by_order", "draw_allocations", "ecr", "ecr_iterative",
+           "memberships", "pra", "relabel", "stephens"]
+
+METHODS = ("order", "pra", "ecr", "ecr-iterative", "stephens")
+# what the log density may be called in the sample statistics
+DENSITIES = ("lp", "logp", "lp__")
+
+
+def relabel(
+    tree, method="order", *, var_name="means", component_dim="component", allocations=(), parameter=0, pivot=None,
+    probabilities=None, max_iterations=100,
+):
+    """Relabel a whole trace.
+
+    All variables with `component_dim` are permuted, in every group that belongs to the posterior's draws. Groups of
+    other draws (prior, warm-up), other variables, coordinates and the original stay as they are.
+
+    Parameters
+    ----------
+    tree : xarray.DataTree
+        A trace as ArviZ has it, with dims chain and draw in its posterior.
+    method : str
+        "order": sort by `var_name`; see `by_order`.
+        "pra": nearest to `pivot` in the variables `var_name`; see `pra`.
+        "ecr": most like `pivot` in the first of `allocations`; see `ecr`.
+        "ecr-iterative": the same, with a pivot that the draws agree on; see `ecr_iterative`.
+        "stephens": draws agree on `probabilities`; see `stephens`.
+    var_name : str or list of str
+        For "order" one variable, for "pra" one or several.
+    component_dim : str or list of str
+        The dims that count the components; several if a variable such as a transition matrix has two.
+    allocations : str or list of str
+        Integer variables, without `component_dim`, that hold labels from 0: their values are relabelled.
+    parameter : int
+        For "order": which entry, if `var_name` has further dims.
+    pivot : array_like or mapping, optional
+        For "pra" shape [component, parameter], or arrays [component, ...] by name of variable; for "ecr" the labels
+        [n]. If None, that of the draw with the highest log density in the sample statistics.
+    probabilities : str or xarray.DataArray
+        For "stephens": variable of the posterior, or result of `memberships`; dims chain, draw, one more, and the
+        component's.
+    max_iterations : int
+        For the iterative methods.
+
+    Returns
+    -------
+    xarray.DataTree
+        Its posterior has a new variable ``permutation``, dims (chain, draw, `component_dim`), whose entry k is the
+        component that k was before any relabelling: relabelled once more, permutations are composed. Its attributes:
+        ``method``, ``iterations``, ``converged`` (0 or 1), ``objective`` (as the method documents it; not for
+        "order") of the last, and ``after`` (the methods before, if any).
+
+    Raises
+    ------
+    ValueError
+        If something is missing, or is not as described above and in the documentation of the method.
+
+    Warns
+    -----
+    NotConverged
+        If an iterative method had no fixed point after `max_iterations`.
+    """
+    posterior, dims = posterior_of(tree), _listed(component_dim, "component_dim")
+    if method not in METHODS:
+        raise ValueError(f"method: expected one of {', '.join(METHODS)}, got {method!r}")
+    for name, value, users in (("pivot", pivot, ("pra", "ecr")), ("probabilities", probabilities, ("stephens",))):
+        if value is not None and method not in users:
+            raise ValueError(f"{name}: expected none for the method {method!r}")
+    n_component = _count(posterior, dims)
+    allocations = _listed(allocations, "allocations", empty=True)
+    if method == "order":
+        draws = _draws(posterior, var_name, dims, "var_name")
+        fit = Fit(by_order(draws, parameter), None, np.empty(0), True)
+    elif method == "pra":
+        fit = _pra(tree, posterior, _listed(var_name, "var_name"), dims, pivot)
+    elif method == "stephens":
+        fit = stephens_fit(_probabilities(posterior, probabilities, dims), max_iterations)
+    else:
+        fit = _ecr(tree, posterior, allocations, n_component, method, pivot, max_iterations)
+    if fit.perm.shape[1] != n_component:
+        raise ValueError(f"component_dim: expected {fit.perm.shape[1]} components as {method!r} has, got {n_component}")
+    perm = xr.Variable(("chain", "draw", dims[0]), fit.perm.reshape(*_sizes(posterior), n_component))
+    record = {"method": method, "iterations": max(len(fit.history), 1), "converged": int(fit.converged)}
+    record |= {"objective": float(fit.history[-1])} if len(fit.history) else {}
+    return carried_out(tree, perm, dims, allocations, record)
+
+
+def _listed(names, argument, empty=False):
+    names = (names,) if isinstance(names, str) else tuple(names) if isinstance(names, list | tuple) else None
+    if names is None or not (names or empty) or not all(isinstance(name, str) for name in names):
+        raise ValueError(f"{argument}: expected a name or a list of names, got {names!r}")
+    return tuple(dict.fromkeys(names))
+
+
+def _sizes(posterior):
+    return posterior.sizes["chain"], posterior.sizes["draw"]
+
+
+def _count(posterior, dims):
+    for dim in dims:
+        if dim not in posterior.dims or dim in ("chain", "draw"):
+            there = ", ".join(str(d) for d in posterior.dims if d not in ("chain", "draw")) or "none"
+            raise ValueError(f"component_dim: expected dims of the posterior ({there}), got {dim!r}")
+    counts = {posterior.sizes[dim] for dim in dims}
+    if len(counts) > 1 or 0 in counts:
+        raise ValueError(f"component_dim: expected dims of one size, not 0, got {dict(posterior.sizes)}")
+    return counts.pop()
+
+
+def _draws(posterior, name, dims, argument):
+    """Return a variable's draws [draw, component, entry]."""
+    found = variable(posterior, name, argument, ("chain", "draw"))
+    own = [dim for dim in dims if dim in found.dims]
+    if len(own) != 1:
+        raise ValueError(f"{argument}: expected {name!r} to have one dim of components {dims}, got {found.dims}")
+    array = found.transpose("chain", "draw", own[0], ...).to_numpy()
+    return array.reshape(array.shape[0] * array.shape[1], array.shape[2], -1)
+
+
+def _best_draw(tree, posterior):
+    """Return the index, chains after one another, of the draw with the highest log density."""
+    stats = tree["sample_stats"].to_dataset() if "sample_stats" in tree.children else xr.Dataset()
+    for name in DENSITIES:
+        if name in stats and {*stats[name].dims} == {"chain", "draw"}:
+            density = stats[name].transpose("chain", "draw").to_numpy()
+            if density.shape == _sizes(posterior) and not np.isnan(density).all():
+                return int(np.nanargmax(density))
+    raise ValueError(f"pivot: expected one, for the sample statistics have no log density ({', '.join(DENSITIES)})")
+
+
+def _pra(tree, posterior, names, dims, pivot):
+    parts = [_draws(posterior, name, dims, "var_name") for name in names]
+    draws = np.concatenate(parts, axis=2)
+    if pivot is None:
+        pivot = draws[_best_draw(tree, posterior)]
+    elif isinstance(pivot, Mapping):
+        missing = [name for name in names if name not in pivot]
+        if missing:
+            raise ValueError(f"pivot: expected entries {', '.join(names)}, got none for {missing[0]!r}")
+        arrays = [data.numbers(pivot[name], f"pivot[{name!r}]") for name in names]
+        for name, array, part in zip(names, arrays, parts, strict=True):
+            if array.shape[:1] != part.shape[1:2] or array.size != part[0].size:
+                raise ValueError(f"pivot: expected {part[0].size} numbers for {name!r}, got shape {[*array.shape]}")
+        pivot = np.concatenate([a.reshape(len(a), -1) for a in arrays], axis=1)
+    return pra_fit(draws, pivot)
+
+
+def _ecr(tree, posterior, allocations, n_component, method, pivot, max_iterations):
+    if not allocations:
+        raise ValueError(f"allocations: expected the name of a variable, for the method {method!r} goes by it")
+    found = variable(posterior, allocations[0], "allocations", ("chain", "draw"))
+    z = found.transpose("chain", "draw", ...).to_numpy().reshape(found.sizes["chain"] * found.sizes["draw"], -1)
+    if method == "ecr":
+        return ecr_fit(z, z[_best_draw(tree, posterior)] if pivot is None else pivot, n_component)
+    return ecr_iterative_fit(z, max_iterations, n_component)
+
+
+def _probabilities(posterior, given, dims):
+    """Return probabilities [draw, n, component]."""
+    if not isinstance(given, xr.DataArray):
+        given = variable(posterior, given, "probabilities", ("chain", "draw"))
+    own = [dim for dim in dims if dim in given.dims]
+    if len(own) != 1 or given.ndim != 4 or not {"chain", "draw"} <= {*given.dims}:
+        raise ValueError(f"probabilities: expected dims chain, draw, one more and one of {dims}, got {given.dims}")
+    if (given.sizes["chain"], given.sizes["draw"]) != _sizes(posterior):
+        raise ValueError(f"probabilities: expected the posterior's {_sizes(posterior)} draws, got {dict(given.sizes)}")
+    array = given.transpose("chain", "draw", ..., own[0]).to_numpy()
+    return array.reshape(-1, *array.shape[2:])

@@ -1,0 +1,237 @@
+"""Variational inference on the two means: the best Gaussian there is, and how good any Gaussian is.
+
+ADVI (`fit`, `fits`) looks for a Gaussian by noisy gradients. The ELBO of a Gaussian can be computed exactly here, and
+so a fit can be set against the best that its family holds.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from arviz_stats.base import array_stats
+from scipy.optimize import minimize
+from scipy.special import logsumexp
+
+from mixtures import bounds, gaussians
+from mixtures.advi import Fit, Fits, NonFiniteLoss, fit, fits
+from mixtures.bounds import elbo, kl
+from mixtures.gaussians import Gaussian, Symmetrised, symmetrise
+
+__all__ = [
+    *("Fit", "Fits", "Gaussian", "Importance", "NonFiniteLoss", "Symmetrised"),
+    *("best", "curvature", "elbo", "fit", "fits", "importance", "kl", "symmetrise"),
+]
+
+# columns of the identity that a family leaves free, of (mean, mean, log L11, log L22, L21) with L the Cholesky factor
+FAMILIES = {"mean-field": np.eye(5)[:, :4], "full-rank": np.eye(5)}
+
+# along the diagonal mu1 = mu2 and across it: a Gaussian that label switching leaves alone is upright in these axes
+_DIAGONAL = np.array([[1, -1], [1, 1]]) / np.sqrt(2)
+_SYMMETRIC = {"mean-field": np.array([[1, 0, 0, 0, 0], [0, 0, 1, 1, 0]]).T, "full-rank": np.eye(5)[:, [0, 2, 3]]}
+
+
+class Importance(NamedTuple):
+    """What importance sampling says of an approximation.
+
+    Attributes
+    ----------
+    log_evidence : float
+        Estimate of the log evidence of the approximation's target, nats.
+    standard_error : float
+        Of `log_evidence`, nats; not to be trusted where `khat` is above 0.7.
+    khat : float
+        Shape of the generalised Pareto distribution fitted to the largest weights.
+    effective_draws : float
+        Kish's: as many equally weighted draws would have the same variance.
+    """
+
+    log_evidence: float
+    standard_error: float
+    khat: float
+    effective_draws: float
+
+
+def importance(q, posterior, draws, seed):
+    """Weigh draws from an approximation by joint density over own density.
+
+    The k-hat of Pareto-smoothed importance sampling [Vehtari et al. 2024, JMLR 25(72)] judges a variational fit [Yao et
+    al. 2018, "Yes, but did it work?"]: above 0.7 the weights are too uneven. It sees where the draws are, and therefore
+    no mode that has none.
+
+    Parameters
+    ----------
+    q : Gaussian or Symmetrised
+        A Gaussian in an ordered space has the joint density on mu1 < mu2 for its target, all others that on the plane.
+    posterior : mixtures.exact.Posterior
+    draws : int
+        A hundred or more.
+    seed : int
+
+    Returns
+    -------
+    Importance
+
+    Raises
+    ------
+    ValueError
+        If `draws` is not a whole number of a hundred or more, or `seed` not one of 0 or more.
+    """
+    if not isinstance(draws, int | np.integer) or draws < 100:
+        raise ValueError(f"draws: expected a whole number of a hundred or more, got {draws!r}")
+    mu = q.sample(draws, seed).values[0]
+    log_weights = bounds.log_joint(posterior.joint, mu) - q.log_density(mu)
+    total = logsumexp(log_weights)
+    weights = np.exp(log_weights - total)
+    # ArviZ made this function for leave-one-out: it takes minus the log weights
+    _, khat = array_stats.psislw(-log_weights)
+    effective = 1 / np.sum(weights**2)
+    error = np.sqrt(max(0, 1 / effective - 1 / draws))
+    return Importance(float(total - np.log(draws)), float(error), float(khat), float(effective))
+
+
+def _unpack(theta, basis):
+    """Return mean [2] and factor [2, 2] in the coordinates of a space, from (mean, log-Cholesky) along a basis."""
+    cholesky = np.diag(np.exp(theta[2:4]))
+    cholesky[1, 0] = theta[4]
+    return basis @ theta[:2], basis @ cholesky
+
+
+def _pack(gaussian, basis):
+    turned = basis.T @ gaussian.covariance @ basis
+    cholesky = np.linalg.cholesky(turned)
+    return np.concatenate([basis.T @ gaussian.mean, np.log(np.diag(cholesky)), cholesky[1:, 0]])
+
+
+def _loss(theta, basis, space, joint, level):
+    """Return minus the ELBO but for a constant, by one rule, and its gradient in theta [5]."""
+    points, weights = bounds.rule(level)
+    mean, factor = _unpack(theta, basis)
+    coords = mean + points @ factor.T
+    value, slope = bounds.log_joint(joint, gaussians.to_means(coords, space), slopes=True)
+    if space != "raw":
+        value = value + coords[:, 1]
+        gap = np.exp(coords[:, 1])
+        slope = np.stack([slope.sum(axis=1), slope @ gaussians.SPACES[space] * gap + 1], axis=1)
+    pull = basis.T @ (weights * slope.T)
+    by_factor = pull @ points
+    scale = np.exp(theta[2:4])
+    by_theta = np.concatenate([pull.sum(axis=1), np.diag(by_factor) * scale + 1, by_factor[1:, 0]])
+    return -(weights @ value) - theta[2:4].sum(), -by_theta
+
+
+def _guess(posterior, space):
+    """Return a Gaussian at the highest mode with mu1 < mu2, as wide as the posterior is there."""
+    mean = posterior.mean
+    if space == "raw":
+        first = [mode for mode in posterior.modes if mode[0] <= mode[1]] or posterior.modes
+        return Gaussian.of(first[0], posterior.sd, posterior.corr)
+    gap = mean[1] - mean[0]
+    # derivatives of the coordinates by the means; at the mean, because a mode may have no gap
+    tilt = np.array([np.eye(2)[0] - gaussians.SPACES[space][0] * np.array([-1, 1]), [-1 / gap, 1 / gap]])
+    covariance = tilt @ Gaussian.of(mean, posterior.sd, posterior.corr).covariance @ tilt.T
+    return Gaussian(gaussians.to_coords(mean, space), covariance, space)
+
+
+def _begin(posterior, family, space, start):
+    """Return the Gaussian to climb from, the free directions and their basis."""
+    free, basis = FAMILIES[gaussians.check_name(family, "family", FAMILIES)], np.eye(2)
+    gaussians.check_name(space, "space", gaussians.SPACES)
+    if isinstance(start, Gaussian):
+        if start.space != space:
+            raise ValueError(f"start: expected a Gaussian in the space {space!r}, got one in {start.space!r}")
+        return start, free, basis
+    if gaussians.check_name(start, "start", ("mode", "saddle")) == "mode":
+        return _guess(posterior, space), free, basis
+    if space != "raw" or not posterior.joint.exchangeable:
+        raise ValueError("start: a saddle needs the raw space and exchangeable components")
+    start = Gaussian.of(np.full(2, posterior.raw_mean.mean()), np.full(2, posterior.raw_sd.mean() / 2))
+    return start, _SYMMETRIC[family], _DIAGONAL
+
+
+def best(posterior, family="mean-field", space="raw", start="mode"):
+    """Find the Gaussian of a family with the highest ELBO, by climbing the exact one.
+
+    Parameters
+    ----------
+    posterior : mixtures.exact.Posterior
+    family : {"mean-field", "full-rank"}
+        Whether the coordinates are independent.
+    space : {"raw", "log gap", "centred"}
+    start : {"mode", "saddle"} or Gaussian
+        Where to climb from. "mode" is the highest mode with mu1 < mu2. "saddle" is the pass between the
+        modes, and the climb keeps to Gaussians that are their own mirror images: the best of those straddles both
+        modes. Whether it is a maximum or a saddle of the ELBO, `curvature` tells.
+
+    Returns
+    -------
+    Gaussian
+        A local optimum.
+
+    Raises
+    ------
+    ValueError
+        If a name is not one of those above, the posterior of a "saddle" has no exchangeable components or the space
+        none of its Gaussians, an integral does not settle, or the climb does not end.
+    """
+    return _climb(*_begin(posterior, family, space, start), posterior)
+
+
+def _climb(gaussian, free, basis, posterior):
+    """Climb the ELBO along the free directions, with a rule that suffices for the Gaussian at the top."""
+    space, level = gaussian.space, bounds.settled(gaussian, posterior)[1]
+    for _ in range(bounds.LEVELS):
+
+        def loss(theta, level=level):
+            value, gradient = _loss(free @ theta, basis, space, posterior.joint, level)
+            return value, free.T @ gradient
+
+        with np.errstate(over="ignore", invalid="ignore"):
+            # two coordinates tied to each other start from their mean
+            theta = np.linalg.pinv(free) @ _pack(gaussian, basis)
+            found = minimize(loss, theta, jac=True, method="BFGS", options={"gtol": 1e-6})
+        if np.abs(found.jac).max() > 1e-4:
+            raise ValueError(f"start: the climb from here does not end ({found.message})")
+        mean, factor = _unpack(free @ found.x, basis)
+        gaussian = Gaussian(mean, factor @ factor.T, space)
+        reached = bounds.settled(gaussian, posterior)[1]
+        if reached <= level:
+            break
+        level = reached
+    return gaussian
+
+
+def curvature(gaussian, posterior, family="mean-field"):
+    """Return the eigenvalues of the second derivatives of the loss at a Gaussian, lowest first.
+
+    Where the first derivatives vanish, a negative one says that the Gaussian is a saddle of the loss: a fit may linger
+    there, but not stay.
+
+    Parameters
+    ----------
+    gaussian : Gaussian
+        As `best` returns it.
+    posterior : mixtures.exact.Posterior
+    family : {"mean-field", "full-rank"}
+        The directions looked at: means and log standard deviations, or means and the Cholesky factor with its diagonal
+        in logarithms. A mean-field optimum may be looked at in full rank too.
+
+    Returns
+    -------
+    numpy.ndarray, shape [4] or [5]
+        Nats per squared unit of the coordinates. Their signs do not depend on the units.
+
+    Raises
+    ------
+    ValueError
+        If the family is not one of those above, or an integral does not settle.
+    """
+    free = FAMILIES[gaussians.check_name(family, "family", FAMILIES)]
+    # one rule finer than suffices for the loss, as differences lose digits
+    level = bounds.settled(gaussian, posterior)[1] + 1
+    theta, step = _pack(gaussian, np.eye(2)), 1e-4
+
+    def slope(direction):
+        shifted = theta + direction
+        return free.T @ _loss(shifted, np.eye(2), gaussian.space, posterior.joint, level)[1]
+
+    rows = [(slope(step * column) - slope(-step * column)) / (2 * step) for column in free.T]
+    return np.linalg.eigvalsh((np.array(rows) + np.array(rows).T) / 2)

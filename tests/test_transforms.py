@@ -1,0 +1,135 @@
+"""The ordered transform: against PyMC's own, against brute force, and against its own mutants."""
+
+import math
+
+import numpy as np
+import pymc as pm
+import pytensor.tensor as pt
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from mixtures import data, exact, transforms
+from scipy.stats import norm
+
+PYMCS = pm.distributions.transforms.ordered
+FREE = pt.dtensor3("free")
+
+
+def functions(transform):
+    """Return backward and log Jacobian of a transform as functions of arrays [1, points, component]."""
+    backward = transform.backward(FREE)
+    log_jacobian = transform.log_jac_det(FREE)
+    return pm.compile([FREE], backward), pm.compile([FREE], log_jacobian)
+
+
+def check_against_differences(transform):
+    """Compare the Jacobian with finite differences at some points, for one to four components."""
+    backward, log_jacobian = functions(transform)
+    for point in ([0.3], [-1.0, 0.7], [2.0, -1.5, 0.5], [0.0, 1.0, -2.0, 0.3]):
+        at = np.array(point)
+        rows = [backward((at + step)[None, None]) - backward((at - step)[None, None]) for step in 1e-6 * np.eye(at.size)]
+        matrix = np.reshape(rows, (at.size, at.size)) / 2e-6
+        np.testing.assert_allclose(log_jacobian(at[None, None]), np.log(abs(np.linalg.det(matrix))), atol=1e-6)
+
+
+def check_prior_mass(transform, components, missing):
+    """Integrate the density of ordered standard normals over the free coordinates: one over the missing factor."""
+    backward, log_jacobian = functions(transform)
+    lower, log_gap = np.linspace(-8, 8, 65), np.linspace(-25, 4, 117)
+    axes = [lower] + [log_gap] * (components - 1)
+    free = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(1, -1, components)
+    log_density = norm.logpdf(backward(free)).sum(axis=-1) + log_jacobian(free)
+    mass = np.exp(log_density).sum() * np.prod([axis[1] - axis[0] for axis in axes])
+    np.testing.assert_allclose(mass, 1 / missing, rtol=1e-6)
+
+
+def check_evidence(transform, log_missing):
+    """Integrate likelihood times prior over the free coordinates: the exact evidence over the missing factor."""
+    posterior = exact.posterior(data.simulate(8))
+    backward, log_jacobian = functions(transform)
+    free = np.stack(np.meshgrid(np.linspace(-3, 3, 121), np.linspace(-20, 2.5, 226), indexing="ij"), axis=-1)[None]
+    free = free.reshape(1, -1, 2)
+    log_density = posterior.joint.log_density(backward(free)[0]) + log_jacobian(free)[0]
+    log_mass = np.logaddexp.reduce(log_density) + np.log(6 / 120 * 22.5 / 225)
+    np.testing.assert_allclose(log_mass, posterior.log_evidence - log_missing, atol=1e-6)
+
+
+CHECKS = {
+    "finite differences": check_against_differences,
+    "prior mass, two components": lambda t: check_prior_mass(t, 2, math.factorial(2)),
+    "prior mass, three components": lambda t: check_prior_mass(t, 3, math.factorial(3)),
+    "evidence of dataset 8": lambda t: check_evidence(t, math.log(2)),
+}
+
+
+class Dropped(transforms.Increasing):
+    """A mutant: no Jacobian."""
+
+    def log_jac_det(self, value, *inputs):
+        return 0 * value[..., 0]
+
+
+class Doubled(transforms.Increasing):
+    """A mutant: the Jacobian twice, as PyMC 4.0 to 5.8.0 had it for two components."""
+
+    def log_jac_det(self, value, *inputs):
+        return 2 * super().log_jac_det(value)
+
+
+class Negated(transforms.Increasing):
+    """A mutant: the Jacobian of the inverse."""
+
+    def log_jac_det(self, value, *inputs):
+        return -super().log_jac_det(value)
+
+
+class Shifted(transforms.Increasing):
+    """A mutant: the wrong entries are summed."""
+
+    def log_jac_det(self, value, *inputs):
+        return value[..., :-1].sum(axis=-1)
+
+
+@pytest.mark.parametrize("check", CHECKS.values(), ids=CHECKS)
+@pytest.mark.parametrize("transform", [transforms.Increasing(), PYMCS], ids=["ours", "pymc"])
+def test_the_transform_is_right(transform, check):
+    check(transform)
+
+
+@pytest.mark.parametrize("check", CHECKS.values(), ids=CHECKS)
+@pytest.mark.parametrize("mutant", [Dropped, Doubled, Negated, Shifted])
+def test_every_mutant_is_caught_by_every_check(mutant, check):
+    with pytest.raises(AssertionError, match="Not equal to tolerance"):
+        check(mutant())
+
+
+@pytest.mark.parametrize("missing", [1, 3, 4])
+def test_a_wrong_factorial_is_caught(missing):
+    with pytest.raises(AssertionError, match="Not equal to tolerance"):
+        check_evidence(transforms.Increasing(), math.log(missing))
+    with pytest.raises(AssertionError, match="Not equal to tolerance"):
+        check_prior_mass(transforms.Increasing(), 3, missing)
+
+
+@given(arrays(float, (1, 3, 4), elements=st.floats(-5, 5)))
+def test_forward_undoes_backward_and_the_result_increases(free):
+    ours = transforms.Increasing()
+    value = pt.dtensor3("value")
+    increasing = functions(ours)[0](free)
+    assert (np.diff(increasing) > 0).all()
+    back = pm.compile([value], ours.forward(value))(increasing)
+    np.testing.assert_allclose(back, free, atol=1e-9)
+    np.testing.assert_allclose(increasing, PYMCS.backward(FREE).eval({FREE: free}))
+
+
+def test_a_model_with_it_has_the_density_of_a_model_with_pymcs():
+    x = data.simulate(8, n=5)
+    values = []
+    for transform in (transforms.Increasing(), PYMCS):
+        with pm.Model() as model:
+            means = pm.Normal("means", 0, 10, shape=2, transform=transform, initval=np.array([-1.0, 1.0]))
+            pm.NormalMixture("obs", w=[0.5, 0.5], mu=means, sigma=1, observed=x)
+        point = {model.value_vars[0].name: np.array([-0.7, 0.4])}
+        values.append(float(model.compile_logp()(point)))
+    np.testing.assert_allclose(*values, rtol=1e-12)
