@@ -29,7 +29,7 @@ lab: $(READY)  ## open the chapters as notebooks in JupyterLab, as Binder does
 claims: $(READY)  ## measure every claim again with ten other sets of seeds (SETS=10)
 	$(BIN)/python -m bookbuild.seeds $(or $(SETS),10)
 
-bench: $(READY)  ## time the cold build against the source note as a script, and the exact posterior
+bench: $(READY)  ## time the cold build against the source note as a script, and the modules
 	$(BIN)/python -m tests.bench
 
 lock: $(READY)  ## resolve code/pyproject.toml anew into requirements.txt

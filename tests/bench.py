@@ -10,8 +10,11 @@ import tracemalloc
 from functools import partial
 from pathlib import Path
 
+import arviz as az
 import numpy as np
-from mixtures import data, exact, iterative, relabel
+import pymc as pm
+import pytensor
+from mixtures import census, data, exact, iterative, models, relabel
 from scipy.optimize import linear_sum_assignment
 from scipy.special import xlogy
 
@@ -151,7 +154,55 @@ def relabelling():
             print(f"{name:46} {both}   {slow / seconds:5.1f}")
 
 
+def effective():
+    """Time effective draws: ordering in the model against sorting afterwards, once compiled."""
+    print("\neffective draws of the gap a second, 4 chains of 5000 draws: sorted, ordered, midpoint and gap")
+    for name, x in {"far": data.simulate(0), "touching": data.simulate(8), "merged": data.simulate(0, separation=0.5)}.items():
+        rates = []
+        for build in (models.unordered, models.ordered, models.centred):
+            census.sample(x, 10, 0, build=build)
+            seconds, _, run = measured(lambda build=build: census.sample(x, 5_000, 1, build=build), 3)
+            gap = np.ptp(run.posterior["means"].values, axis=-1)
+            rates.append(float(az.ess(gap)) / seconds)
+        print(f"{name:10} {rates[0]:9.0f} {rates[1]:9.0f} {rates[2]:9.0f}")
+
+
+def advi_of_minibatches(x, steps=8_000):
+    """Fit as the chapter does, and return the means and standard deviations."""
+    rate = pytensor.shared(0.05)
+    with pm.Model():
+        batch = pm.Minibatch(x, batch_size=500)
+        means = pm.Normal("means", 0, np.float64(10), shape=2, initval=np.array([-0.5, 0.5]))
+        pm.NormalMixture("obs", [0.5, 0.5], mu=means, sigma=1, observed=batch, total_size=len(x))
+        fit = pm.fit(
+            steps, obj_optimizer=pm.adam(learning_rate=rate), start_sigma={"means": np.full(2, 0.01)}, random_seed=1,
+            callbacks=[lambda a, losses, i: rate.set_value(0.05 * (1e-5 / 0.05) ** (i / steps))], progressbar=False,
+        )
+    return fit.mean.eval(), fit.std.eval()
+
+
+def large():
+    """Time a million observations, each way in a process of its own for its peak of memory, compilation included."""
+    ways = {
+        "exact posterior, n = 10^6": "exact.posterior(data.simulate(0, 10**6))",
+        "minibatch ADVI, n = 10^6": "bench.advi_of_minibatches(data.simulate(0, 10**6))",
+        "NUTS, 4 x (500 + 500), n = 10^4": "census.sample(data.simulate(0, 10**4), 500, 1)",
+    }
+    print("\nmany observations: seconds, compilation and imports included, and peak MB of the process")
+    for name, call in ways.items():
+        code = (
+            "import resource, sys; from mixtures import census, data, exact; from tests import bench; "
+            f"{call}; most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss; "
+            "print(most / (1e6 if sys.platform == 'darwin' else 1e3))"
+        )
+        start = time.perf_counter()
+        run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+        print(f"{name:34} {time.perf_counter() - start:6.1f} {float(run.stdout.split()[-1]):8.0f}")
+
+
 if __name__ == "__main__":
     posterior()
     relabelling()
+    effective()
+    large()
     book()

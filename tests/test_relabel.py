@@ -7,7 +7,7 @@ import pytest
 import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
-from mixtures import iterative, relabel
+from mixtures import iterative, iterative, relabel
 from scipy.optimize import linear_sum_assignment
 from scipy.special import rel_entr
 from scipy.stats import norm
@@ -225,7 +225,7 @@ def test_stopped_early_is_said(method):
     seldom = np.arange(60) % 4
     usual = np.where(np.arange(60) < 20, (seldom + 1) % 4, seldom)
     z = np.where(rng.random((3000, 60)) < 0.5, rng.integers(0, 4, (3000, 60)), usual)
-    z[::6] = seldom
+    z[:: -(-3000 // iterative.THINNED)] = seldom
     z = relabel.apply_to_allocations(z, some_perm(rng, 3000, 4))
     inputs = soft(z, 4) if method == "stephens" else z
     run = getattr(relabel, method)
@@ -725,3 +725,69 @@ def test_bad_input_is_refused_by_name(name):
     run, arguments, keywords, argument = BAD[name]
     with pytest.raises(ValueError, match=f"^{argument}: .*"):
         run(*arguments, **keywords)
+
+
+def unlabelled_dims():
+    """Return a trace as PyMC makes it without dims: each variable counts the components by a dim of its own."""
+    rng = np.random.default_rng(5)
+    swap = rng.random((2, 50)) < 0.5
+    values = {"means": [-3.0, 3.0], "sigma": [1.0, 2.0], "weights": [0.3, 0.7]}
+    posterior = {}
+    for name, pair in values.items():
+        array = np.where(swap[..., None], pair[::-1], pair) + (0.01 * rng.normal(size=(2, 50, 1)) if name == "means" else 0)
+        posterior[name] = (("chain", "draw", f"{name}_dim_0"), array)
+    return xr.DataTree.from_dict({"posterior": xr.Dataset(posterior)})
+
+
+def test_a_variable_left_behind_under_a_dim_of_its_own_is_warned_of():
+    with pytest.warns(UserWarning, match="sigma stays as it is; if its dim 'sigma_dim_0' counts"):
+        with pytest.warns(UserWarning, match="weights stays"):
+            relabel.relabel(unlabelled_dims(), "order", component_dim="means_dim_0")
+
+
+def test_several_dims_are_relabelled_together():
+    tree, dims = unlabelled_dims(), ["means_dim_0", "sigma_dim_0", "weights_dim_0"]
+    p = relabel.memberships(tree, [-3.0, 3.0], component_dim=dims)
+    assert p.dims == ("chain", "draw", "obs", "means_dim_0")
+    for options in ({"method": "order"}, {"method": "stephens", "probabilities": p}):
+        done = relabel.relabel(tree, component_dim=dims, **options).posterior
+        assert np.ptp(done["sigma"].values[..., 0]) == 0
+        assert np.ptp(done["weights"].values[..., 0]) == 0
+
+
+def test_memberships_take_scales_and_weights_of_the_posterior_unless_told():
+    tree = unlabelled_dims()
+    dims = ["means_dim_0", "sigma_dim_0", "weights_dim_0"]
+    named = relabel.memberships(tree, [0.2], sigma="sigma", weights="weights", component_dim=dims)
+    xr.testing.assert_equal(relabel.memberships(tree, [0.2], component_dim=dims), named)
+    told = relabel.memberships(tree, [0.2], sigma=1.0, weights=[0.5, 0.5], component_dim=dims)
+    assert np.abs(told - named).max() > 0.05
+
+
+def test_memberships_of_other_labels_or_other_draws_are_refused():
+    tree = unlabelled_dims()
+    dims = ["means_dim_0", "sigma_dim_0", "weights_dim_0"]
+    tree["posterior"] = tree["posterior"].to_dataset().assign_coords(chain=[0, 1], draw=np.arange(50))
+    p = relabel.memberships(tree, [-3.0, 3.0], component_dim=dims)
+    once = relabel.relabel(tree, "order", component_dim=dims)
+    with pytest.raises(ValueError, match="^probabilities: expected memberships of this trace"):
+        relabel.relabel(once, "stephens", probabilities=p, component_dim=dims)
+    again = relabel.memberships(once, [-3.0, 3.0], component_dim=dims)
+    twice = relabel.relabel(once, "stephens", probabilities=again, component_dim=dims)
+    assert np.ptp(twice.posterior["sigma"].values[..., 0]) == 0
+    with pytest.raises(ValueError, match="^probabilities: expected the posterior's own chains"):
+        relabel.relabel(tree, "stephens", probabilities=p.isel(chain=[1, 0]), component_dim=dims)
+    with pytest.raises(ValueError, match="^probabilities: .*got ndarray"):
+        relabel.relabel(tree, "stephens", probabilities=p.values, component_dim=dims)
+
+
+def test_a_pivot_may_be_one_draw_of_the_posterior():
+    tree, dims = unlabelled_dims(), ["means_dim_0", "sigma_dim_0", "weights_dim_0"]
+    pivot = tree["posterior"].to_dataset().isel(chain=0, draw=0)
+    done = relabel.relabel(tree, "pra", var_name=["means", "sigma"], pivot=pivot, component_dim=dims).posterior
+    assert np.ptp(done["weights"].values[..., 0]) == 0
+
+
+def test_allocations_given_as_an_array_are_refused_by_what_they_are():
+    with pytest.raises(ValueError, match="^allocations: .*got ndarray"):
+        relabel.relabel(unlabelled_dims(), "order", component_dim="means_dim_0", allocations=np.zeros(3))

@@ -4,7 +4,7 @@ import contourpy
 import numpy as np
 from IPython.display import HTML
 
-from mixtures import plots
+from mixtures import data, plots
 
 # seconds of one showing, and pixels of a panel
 SECONDS, SIZE = 12, 240
@@ -33,9 +33,9 @@ def film(posterior, path, steps, divergences, alt, colour=plots.METHODS["mean-fi
     posterior : mixtures.exact.Posterior
     path : sequence of mixtures.gaussians.Gaussian
         In the raw space, with independent coordinates.
-    steps : numpy.ndarray, shape [frame]
+    steps : array_like, shape [frame]
         Increasing from 0.
-    divergences : numpy.ndarray, shape [frame]
+    divergences : array_like, shape [frame]
         KL divergence from the posterior, nats.
     alt : str
         What is to be seen, for those who do not see it.
@@ -44,9 +44,15 @@ def film(posterior, path, steps, divergences, alt, colour=plots.METHODS["mean-fi
     Returns
     -------
     IPython.display.HTML
-        The ellipses hold 86 % of each Gaussian: two standard deviations. A reader can pause; in print, and for readers who asked
-        their system for reduced motion, the last frame stands over faint earlier ones.
+        The ellipses hold 86 % of each Gaussian: two standard deviations. A reader can pause; in print, and for
+        readers who asked their system for reduced motion, the last frame stands over faint earlier ones.
+
+    Raises
+    ------
+    ValueError
+        If there are no frames, one is not as above, or `steps` or `divergences` do not belong to them.
     """
+    steps, divergences = _check(path, steps, divergences)
     low, high = plots.ends(posterior)
     scale = SIZE / (high - low)
     ellipses = [
@@ -54,8 +60,8 @@ def film(posterior, path, steps, divergences, alt, colour=plots.METHODS["mean-fi
         f"scale({2 * q.sd[0] * scale:.2f}, {2 * q.sd[1] * scale:.2f})"
         for q in path
     ]
-    top = 1.05 * max(divergences)
-    right, down = steps / steps[-1] * SIZE, (1 - np.asarray(divergences) / top) * SIZE
+    top = 1.05 * divergences.max()
+    right, down = steps / steps[-1] * SIZE, (1 - divergences / top) * SIZE
     dots = [f"translate({x:.1f}px, {y:.1f}px)" for x, y in zip(right, down, strict=True)]
     share = 100 * np.linspace(0, 0.9, len(path))  # the last frame stays on for a while
     keyframes = "\n".join(_keyframes(name, places, share) for name, places in (("bell", ellipses), ("dot", dots)))
@@ -70,7 +76,7 @@ def film(posterior, path, steps, divergences, alt, colour=plots.METHODS["mean-fi
     beside = (
         f'<path d="M0 0V{SIZE}H{SIZE}"/><path class="ghost" d="{curve}"/><path class="faint" d="M0 {limit:.1f}H{SIZE}"/>'
         f'<text x="{SIZE}" y="{limit - 5:.1f}" text-anchor="end">log 2</text><text x="6" y="10">KL divergence (nats)</text>'
-        f'<text x="{SIZE / 2}" y="{SIZE + 16}" text-anchor="middle">step, up to {steps[-1]:,}</text>'
+        f'<text x="{SIZE / 2}" y="{SIZE + 16}" text-anchor="middle">step, up to {steps[-1]:,.0f}</text>'
         f'<circle class="dot moving" r="5" style="transform: {dots[-1]}; animation-name: film-dot"/>'
     )
     width = 2 * SIZE + 70
@@ -80,6 +86,17 @@ def film(posterior, path, steps, divergences, alt, colour=plots.METHODS["mean-fi
         f'<svg viewBox="-20 -4 {width} {SIZE + 26}" role="img" aria-label="{alt}">'
         f'<g>{left}</g><g transform="translate({SIZE + 45})">{beside}</g></svg></div>'
     )
+
+
+def _check(path, steps, divergences):
+    if len(path) < 2 or any(q.space != "raw" or q.covariance[0, 1] != 0 for q in path):
+        raise ValueError("path: expected two or more Gaussians in the raw space, with independent coordinates")
+    steps, divergences = data.numbers(steps, "steps"), data.numbers(divergences, "divergences")
+    if steps.shape != (len(path),) or steps[0] != 0 or not (np.diff(steps) > 0).all():
+        raise ValueError(f"steps: expected {len(path)} numbers that increase from 0, got {steps.tolist()}")
+    if divergences.shape != steps.shape or not (divergences > 0).all():
+        raise ValueError(f"divergences: expected {len(path)} positive numbers, got {divergences.tolist()}")
+    return steps, divergences
 
 
 def _keyframes(name, places, share):

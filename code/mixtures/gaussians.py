@@ -198,5 +198,7 @@ class Symmetrised:
 
 
 def symmetrise(gaussian):
-    """Return the label-symmetrised mixture of a Gaussian; see `Symmetrised`."""
+    """Return the label-symmetrised mixture of a Gaussian; see `Symmetrised`. ValueError if it is given none."""
+    if not isinstance(gaussian, Gaussian):
+        raise ValueError(f"gaussian: expected a Gaussian, such as that of a fit, got {type(gaussian).__name__}")
     return Symmetrised(gaussian)

@@ -14,7 +14,7 @@ from mixtures.assignment import blocks, cheapest, paid
 from mixtures.permutations import Fit, as_labels, ecr_assign
 
 # starting draws of the iterative methods, and at most how many draws are looked at to choose among them
-STARTS, THINNED = 5, 500
+STARTS, THINNED = 5, 200
 # a starting draw's probabilities are mixed with this share of the uniform: its zeros say little of the other draws
 SMOOTHING = 0.1
 # log Q is taken of no less than this: a component that no draw ever gives a point costs much there, but not infinity

@@ -1,5 +1,7 @@
 """Which component each observation belongs to: probabilities from the draws of a marginalised mixture, and labels."""
 
+import zlib
+
 import numpy as np
 import xarray as xr
 
@@ -7,7 +9,7 @@ from mixtures import data
 from mixtures.assignment import blocks
 
 
-def memberships(tree, x, *, means="means", sigma=1.0, weights=None, component_dim="component"):
+def memberships(tree, x, *, means="means", sigma=None, weights=None, component_dim="component"):
     """Return the probabilities that each observation came from each component, draw by draw.
 
     For a mixture of univariate Gaussians whose allocations have been summed out, as in ``pm.NormalMixture``::
@@ -22,18 +24,19 @@ def memberships(tree, x, *, means="means", sigma=1.0, weights=None, component_di
         The observations.
     means : str
         The posterior variable with the means, dims (chain, draw, `component_dim`) in any order.
-    sigma : str, float or array_like, shape [component]
+    sigma : str, float or array_like, shape [component], optional
         Standard deviations, in the unit of `x`: the name of a posterior variable, with or without `component_dim`, or
-        known numbers.
+        known numbers. If None, the posterior's ``sigma`` if it has one, otherwise 1.
     weights : str or array_like, shape [component], optional
-        As `sigma`; they sum to 1. If None, all are equal.
-    component_dim : str
-        The dim that counts the components.
+        As `sigma`; they sum to 1. If None, the posterior's ``weights`` if it has them, otherwise all are equal.
+    component_dim : str or list of str
+        The dim that counts the components; several if each variable has its own, the first being that of the result.
 
     Returns
     -------
-    xarray.DataArray, dims (chain, draw, obs, `component_dim`)
-        Of these, chain, draw and `component_dim` have the coordinates of the means.
+    xarray.DataArray, dims (chain, draw, obs, component)
+        Of these, chain, draw and component have the coordinates of the means. Its attribute ``labels`` is a fingerprint
+        of the trace's relabelling, by which `mixtures.relabel.relabel` refuses memberships of other labels.
 
     Raises
     ------
@@ -42,7 +45,15 @@ def memberships(tree, x, *, means="means", sigma=1.0, weights=None, component_di
         `weights` are negative or do not sum to 1.
     """
     posterior, x = posterior_of(tree), data.check(x)
-    dims = ("chain", "draw", component_dim)
+    labels = fingerprint(posterior)
+    first, *others = [component_dim] if isinstance(component_dim, str) else list(component_dim)
+    for other in {*others} & {*posterior.dims}:
+        # two dims that count the same, one of them by another name; its own coordinate would only be in the way
+        posterior = posterior.drop_vars(other, errors="ignore")
+        posterior = posterior.assign({n: v.rename({other: first}) for n, v in posterior.items() if other in v.dims})
+    dims = ("chain", "draw", first)
+    sigma = ("sigma" if "sigma" in posterior.data_vars else 1.0) if sigma is None else sigma
+    weights = "weights" if weights is None and "weights" in posterior.data_vars else weights
     centre = variable(posterior, means, "means", dims)
     if {*centre.dims} != {*dims}:
         raise ValueError(f"means: expected dims {dims}, but {means!r} has {centre.dims}")
@@ -61,7 +72,8 @@ def memberships(tree, x, *, means="means", sigma=1.0, weights=None, component_di
     for rows in blocks(len(mu), p[0].size):
         p[rows] = _probabilities(x, mu[rows], sd[rows], w[rows])
     coords = {name: c for name, c in centre.coords.items() if {*c.dims} <= {*dims}}
-    return xr.DataArray(p.reshape(*shape[:2], *p.shape[1:]), coords, (*dims[:2], "obs", component_dim), "memberships")
+    array = p.reshape(*shape[:2], *p.shape[1:])
+    return xr.DataArray(array, coords, (*dims[:2], "obs", first), "memberships", {"labels": labels})
 
 
 def _probabilities(x, mu, sd, w):
@@ -117,12 +129,21 @@ def draw_allocations(p, seed, *, component_dim="component"):
     return labels.copy(data=z.reshape(labels.shape)).rename("allocations")
 
 
+def fingerprint(posterior):
+    """Return a number that tells relabellings apart; 0 for draws that have not been relabelled."""
+    if "permutation" not in posterior:
+        return 0
+    kept = posterior["permutation"].transpose("chain", "draw", ...).to_numpy()
+    return zlib.crc32(np.ascontiguousarray(kept, dtype=np.int64).tobytes())
+
+
 def posterior_of(tree):
     """Return the posterior of a trace, or say what is wrong with it."""
     if not isinstance(tree, xr.DataTree):
         raise ValueError(f"tree: expected a DataTree, got {type(tree).__name__}")
     if "posterior" not in tree.children:
-        raise ValueError(f"tree: expected a posterior group, got {', '.join(tree.children) or 'no groups'}")
+        there = ", ".join(tree.children) or "none; give the whole trace, not its posterior"
+        raise ValueError(f"tree: expected a posterior group, got groups {there}")
     posterior = tree["posterior"].to_dataset()
     if not {"chain", "draw"} <= {*posterior.dims} or 0 in (posterior.sizes["chain"], posterior.sizes["draw"]):
         raise ValueError(f"tree: expected a posterior with dims chain and draw, not 0, got {dict(posterior.sizes)}")

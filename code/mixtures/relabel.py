@@ -7,13 +7,15 @@ carry them out. By a whole trace: `relabel` does both. A permutation is integer 
 
 from collections.abc import Mapping
 
+import warnings
+
 import numpy as np
 import xarray as xr
 
 from mixtures import data
 from mixtures.carry import apply, apply_to_allocations, carried_out
 from mixtures.iterative import NotConverged, ecr_iterative, ecr_iterative_fit, stephens, stephens_fit
-from mixtures.memberships import draw_allocations, memberships, posterior_of, variable
+from mixtures.memberships import draw_allocations, fingerprint, memberships, posterior_of, variable
 from mixtures.permutations import Fit, by_order, ecr, ecr_fit, pra, pra_fit
 
 __all__ = ["NotConverged", "apply", "apply_to_allocations", "by_order", "draw_allocations", "ecr", "ecr_iterative",
@@ -77,6 +79,8 @@ def relabel(
     -----
     NotConverged
         If an iterative method had no fixed point after `max_iterations`.
+    UserWarning
+        If another dim of the posterior has as many entries as there are components, and its variables stay as they are.
     """
     posterior, dims = posterior_of(tree), _listed(component_dim, "component_dim")
     if method not in METHODS:
@@ -97,17 +101,29 @@ def relabel(
         fit = _ecr(tree, posterior, allocations, n_component, method, pivot, max_iterations)
     if fit.perm.shape[1] != n_component:
         raise ValueError(f"component_dim: expected {fit.perm.shape[1]} components as {method!r} has, got {n_component}")
+    _warn_of_others(posterior, dims, n_component)
     perm = xr.Variable(("chain", "draw", dims[0]), fit.perm.reshape(*_sizes(posterior), n_component))
     record = {"method": method, "iterations": max(len(fit.history), 1), "converged": int(fit.converged)}
     record |= {"objective": float(fit.history[-1])} if len(fit.history) else {}
     return carried_out(tree, perm, dims, allocations, record)
 
 
-def _listed(names, argument, empty=False):
-    names = (names,) if isinstance(names, str) else tuple(names) if isinstance(names, list | tuple) else None
+def _listed(value, argument, empty=False):
+    names = (value,) if isinstance(value, str) else tuple(value) if isinstance(value, list | tuple) else None
     if names is None or not (names or empty) or not all(isinstance(name, str) for name in names):
-        raise ValueError(f"{argument}: expected a name or a list of names, got {names!r}")
+        shown = repr(value) if names is not None else type(value).__name__
+        raise ValueError(f"{argument}: expected a name or a list of names, got {shown}")
     return tuple(dict.fromkeys(names))
+
+
+def _warn_of_others(posterior, dims, n_component):
+    """Warn of variables that may have labels too, under a dim of their own, as PyMC makes without ``dims``."""
+    for name, v in posterior.data_vars.items():
+        if {"chain", "draw"} <= {*v.dims} and not {*dims} & {*v.dims}:
+            alike = [dim for dim in v.dims if dim not in ("chain", "draw") and v.sizes[dim] == n_component]
+            if alike:
+                says = f"{name} stays as it is; if its dim {alike[0]!r} counts the components, name it in component_dim"
+                warnings.warn(says, UserWarning, stacklevel=3)
 
 
 def _sizes(posterior):
@@ -152,10 +168,11 @@ def _pra(tree, posterior, names, dims, pivot):
     if pivot is None:
         pivot = draws[_best_draw(tree, posterior)]
     elif isinstance(pivot, Mapping):
+        pivot = {str(name): pivot[name] for name in pivot}
         missing = [name for name in names if name not in pivot]
         if missing:
             raise ValueError(f"pivot: expected entries {', '.join(names)}, got none for {missing[0]!r}")
-        arrays = [data.numbers(pivot[name], f"pivot[{name!r}]") for name in names]
+        arrays = [data.numbers(getattr(pivot[name], "values", pivot[name]), f"pivot[{name!r}]") for name in names]
         for name, array, part in zip(names, arrays, parts, strict=True):
             if array.shape[:1] != part.shape[1:2] or array.size != part[0].size:
                 raise ValueError(f"pivot: expected {part[0].size} numbers for {name!r}, got shape {[*array.shape]}")
@@ -175,7 +192,12 @@ def _ecr(tree, posterior, allocations, n_component, method, pivot, max_iteration
 
 def _probabilities(posterior, given, dims):
     """Return probabilities [draw, n, component]."""
-    if not isinstance(given, xr.DataArray):
+    if not isinstance(given, str | xr.DataArray):
+        says = f"probabilities: expected the name of a variable or what memberships returns, got {type(given).__name__}"
+        raise ValueError(says)
+    if isinstance(given, xr.DataArray):
+        _same_draws(posterior, given)
+    else:
         given = variable(posterior, given, "probabilities", ("chain", "draw"))
     own = [dim for dim in dims if dim in given.dims]
     if len(own) != 1 or given.ndim != 4 or not {"chain", "draw"} <= {*given.dims}:
@@ -184,3 +206,13 @@ def _probabilities(posterior, given, dims):
         raise ValueError(f"probabilities: expected the posterior's {_sizes(posterior)} draws, got {dict(given.sizes)}")
     array = given.transpose("chain", "draw", ..., own[0]).to_numpy()
     return array.reshape(-1, *array.shape[2:])
+
+
+def _same_draws(posterior, given):
+    """Refuse probabilities of other draws, or of the same draws under other labels."""
+    for dim in ("chain", "draw"):
+        if dim in given.coords and dim in posterior.coords and given.sizes.get(dim) == posterior.sizes[dim]:
+            if not np.array_equal(given[dim].to_numpy(), posterior[dim].to_numpy()):
+                raise ValueError(f"probabilities: expected the posterior's own {dim}s, in its order")
+    if given.attrs.get("labels", fingerprint(posterior)) != fingerprint(posterior):
+        raise ValueError("probabilities: expected memberships of this trace, computed since it was last relabelled")

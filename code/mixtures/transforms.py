@@ -7,8 +7,8 @@ from pymc.distributions.transforms import Transform
 class Increasing(Transform):
     """Take an increasing vector to its first entry and the logarithms of its gaps, and back.
 
-    The last axis counts the components. PyMC's ``pm.distributions.transforms.ordered`` does the same; this one is here to
-    be read, and to be checked against it.
+    The last axis counts the components. PyMC's ``pm.distributions.transforms.ordered`` does the same; this one is here
+    to be read, and to be checked against it.
     """
 
     name = "increasing"

@@ -73,8 +73,10 @@ def importance(q, posterior, draws, seed):
     Raises
     ------
     ValueError
-        If `draws` is not a whole number of a hundred or more, or `seed` not one of 0 or more.
+        If `q` is neither, `draws` is not a whole number of a hundred or more, or `seed` not one of 0 or more.
     """
+    if not isinstance(q, Gaussian | Symmetrised):
+        raise ValueError(f"q: expected a Gaussian, such as that of a fit, or a Symmetrised, got {type(q).__name__}")
     if not isinstance(draws, int | np.integer) or draws < 100:
         raise ValueError(f"draws: expected a whole number of a hundred or more, got {draws!r}")
     mu = q.sample(draws, seed).values[0]
