@@ -82,7 +82,7 @@ def film(posterior, path, steps, divergences, alt, colour=plots.METHODS["mean-fi
     width = 2 * SIZE + 70
     return HTML(
         f'<div class="film">{STYLE.format(colour=colour, seconds=SECONDS, keyframes=keyframes)}'
-        '<input type="checkbox" id="film-pause"><label for="film-pause"> Pause</label>'
+        '<input type="checkbox" id="film-pause"><label for="film-pause">&nbsp;Pause</label>'
         f'<svg viewBox="-20 -4 {width} {SIZE + 26}" role="img" aria-label="{alt}">'
         f'<g>{left}</g><g transform="translate({SIZE + 45})">{beside}</g></svg></div>'
     )
