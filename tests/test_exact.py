@@ -581,3 +581,12 @@ def test_any_input_gives_the_right_answer_or_is_refused_by_name(x, setting):
         assert str(error).startswith(tuple(f"{name}: " for name in ARGUMENTS))
     else:
         assert_agree(p, by_allocations(x, **setting))
+
+
+@pytest.mark.parametrize("far", [1e3, 1e6, -1e6])
+def test_means_that_lie_very_far_apart_keep_their_spread(far):
+    """The component near the observation has the posterior of a mixture's own; the other keeps its prior."""
+    p = exact.posterior([0.0], prior_sd=1.0, prior_mean=[0.0, far])
+    near = 0 if far > 0 else 1
+    np.testing.assert_allclose(p.sd, np.sqrt([0.5, 1.0])[[near, 1 - near]], rtol=1e-6)
+    assert abs(p.corr) < 1e-6

@@ -124,12 +124,17 @@ class Posterior:
     def _ordered(self):
         # lower, upper = (s -+ |d|) / 2 with s = mu1 + mu2 and d = mu1 - mu2; only |d| is not smooth
         (m1, m2), cov = self._raw
-        centre = m1 + m2
+        centre, apart = m1 + m2, abs(m1 - m2)
         total = self._at1[:, None] + self._at2[None, :] - centre
-        gap = self._mean_gap(1.0)
-        sum_gap = self._mean_gap(total)
+        ends = self._differences(1.0)[0][[0, -1]]
+        if ends[0] >= 0 or ends[1] <= 0:
+            # |d| is d but for its sign; where the means lie very far apart, differences of squares would lose the rest
+            excess, sum_gap = 0.0, np.sign(m1 - m2) * (cov[0, 0] - cov[1, 1])
+        else:
+            excess, sum_gap = self._mean_gap(1.0) - apart, self._mean_gap(total)
+        gap = apart + excess
         var_sum = cov[0, 0] + cov[1, 1] + 2 * cov[0, 1]
-        var_gap = cov[0, 0] + cov[1, 1] - 2 * cov[0, 1] + (m1 - m2) ** 2 - gap**2
+        var_gap = cov[0, 0] + cov[1, 1] - 2 * cov[0, 1] - excess * (excess + 2 * apart)
         mean = np.array([centre - gap, centre + gap]) / 2
         cross = (var_sum - var_gap) / 4
         variance = (var_sum + var_gap) / 4 + np.array([-1, 1]) * sum_gap / 2
