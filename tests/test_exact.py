@@ -590,3 +590,12 @@ def test_means_that_lie_very_far_apart_keep_their_spread(far):
     near = 0 if far > 0 else 1
     np.testing.assert_allclose(p.sd, np.sqrt([0.5, 1.0])[[near, 1 - near]], rtol=1e-6)
     assert abs(p.corr) < 1e-6
+
+
+@pytest.mark.parametrize("x", [[0.0, 1.0], [0.0, 30.0], [0.0, 1000.0]])
+def test_components_that_are_very_narrow_keep_their_spread(x):
+    p = exact.posterior(x, sigma=1e-6, prior_sd=3.0 if x[1] < 100 else 300.0)
+    np.testing.assert_allclose(p.mean, x, atol=1e-3 * x[1] + 1e-9)
+    np.testing.assert_allclose(p.sd, 1e-6, rtol=1e-4)
+    assert abs(p.corr) < 1e-6
+    assert p.log_evidence_ordered == pytest.approx(p.log_evidence - np.log(2), abs=1e-9)

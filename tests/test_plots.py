@@ -279,6 +279,13 @@ def test_shown_simulation_is_the_simulation():
     np.testing.assert_array_equal(run(data.simulate)(8), data.simulate(8))
 
 
+def test_the_ends_of_an_axis_hold_both_means():
+    posterior = exact.posterior(data.simulate(8))
+    low, high = plots.ends(posterior)
+    assert low < posterior.modes.min() < posterior.modes.max() < high
+    assert posterior.probability(lambda a, b: (np.minimum(a, b) > low) & (np.maximum(a, b) < high)) > 0.999
+
+
 def test_every_figure_function_is_tested_here():
     text = Path(__file__).read_text("utf-8")
     functions = [name for name, thing in vars(plots).items() if getattr(thing, "__module__", "") == plots.__name__]

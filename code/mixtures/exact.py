@@ -120,21 +120,27 @@ class Posterior:
         c12 = self.expectation(lambda a, b: (a - mean[0]) * (b - mean[1]))
         return mean, np.array([[c11, c12], [c12, c22]])
 
+    @property
+    def _kink_is_clear(self):
+        """Whether the lattice has no mass to speak of near mu1 = mu2, where the gap has its kink."""
+        near = np.abs(self._at1[:, None] - self._at2) < 40 * self._spacing
+        return np.sum(self._mass, where=near) < 1e-16
+
     @cached_property
     def _ordered(self):
         # lower, upper = (s -+ |d|) / 2 with s = mu1 + mu2 and d = mu1 - mu2; only |d| is not smooth
         (m1, m2), cov = self._raw
-        centre, apart = m1 + m2, abs(m1 - m2)
+        centre = m1 + m2
         total = self._at1[:, None] + self._at2[None, :] - centre
-        ends = self._differences(1.0)[0][[0, -1]]
-        if ends[0] >= 0 or ends[1] <= 0:
-            # |d| is d but for its sign; where the means lie very far apart, differences of squares would lose the rest
-            excess, sum_gap = 0.0, np.sign(m1 - m2) * (cov[0, 0] - cov[1, 1])
-        else:
-            excess, sum_gap = self._mean_gap(1.0) - apart, self._mean_gap(total)
-        gap = apart + excess
+        if self._kink_is_clear:
+            # far apart, sums of squares would lose what their differences are about
+            lower, upper = np.minimum(self._at1[:, None], self._at2), np.maximum(self._at1[:, None], self._at2)
+            mean = np.array([np.sum(self._mass * lower), np.sum(self._mass * upper)])
+            off = np.stack([lower - mean[0], upper - mean[1]])
+            return mean, np.einsum("kij,lij,ij->kl", off, off, self._mass)
+        gap, sum_gap = self._mean_gap(1.0), self._mean_gap(total)
         var_sum = cov[0, 0] + cov[1, 1] + 2 * cov[0, 1]
-        var_gap = cov[0, 0] + cov[1, 1] - 2 * cov[0, 1] - excess * (excess + 2 * apart)
+        var_gap = cov[0, 0] + cov[1, 1] - 2 * cov[0, 1] + (m1 - m2) ** 2 - gap**2
         mean = np.array([centre - gap, centre + gap]) / 2
         cross = (var_sum - var_gap) / 4
         variance = (var_sum + var_gap) / 4 + np.array([-1, 1]) * sum_gap / 2
@@ -173,7 +179,11 @@ class Posterior:
     def _differences(self, values):
         """Return the distinct lattice values of mu1 - mu2, and the mass of `values` on each."""
         steps = np.rint((self._at1[:, None] - self._at2[None, :]) / self._spacing).astype(int)
-        first = steps.min()
+        first, last = steps.min(), steps.max()
+        if last - first > 10**6:
+            # means so far apart leave most differences without a pair of points
+            some, place = np.unique(steps, return_inverse=True)
+            return some * self._spacing, np.bincount(place.ravel(), (self._mass * values).ravel())
         mass = np.bincount((steps - first).ravel(), (self._mass * values).ravel())
         return (first + np.arange(mass.size)) * self._spacing, mass
 
