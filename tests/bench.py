@@ -57,16 +57,8 @@ def posterior():
     """Time the exact posterior, and its peak memory."""
     for n, repeats in ((100, 20), (100_000, 3)):
         x = data.simulate(0, n)
-        seconds = []
-        for _ in range(repeats):
-            start = time.perf_counter()
-            exact.posterior(x)
-            seconds.append(time.perf_counter() - start)
-        tracemalloc.start()
-        exact.posterior(x)
-        peak = tracemalloc.get_traced_memory()[1]
-        tracemalloc.stop()
-        print(f"exact posterior, n = {n:<8} {1000 * min(seconds):9.1f} ms (best of {repeats})   peak {peak / 1e6:.0f} MB")
+        seconds, peak, _ = measured(partial(exact.posterior, x), repeats)
+        print(f"exact posterior, n = {n:<8} {1000 * seconds:9.1f} ms (median of {repeats})   peak {peak / 1e6:.0f} MB")
 
 
 def loop_pra(draws, pivot):

@@ -12,7 +12,7 @@ import pytest
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.colors import same_color, to_hex
-from mixtures import claims, data, exact, models, plots
+from mixtures import claims, data, exact, models, plots, style
 from scipy import stats
 
 
@@ -20,7 +20,7 @@ from scipy import stats
 def chapter(monkeypatch):
     """Begin a chapter without a kernel; afterwards close its figures and forget its style."""
     formats = []
-    monkeypatch.setattr(plots, "set_matplotlib_formats", lambda *names, **more: formats.append((names, more)))
+    monkeypatch.setattr(style, "set_matplotlib_formats", lambda *names, **more: formats.append((names, more)))
     level = logging.getLogger("pymc").level
     with mpl.rc_context():
         mpl.use("agg")

@@ -7,7 +7,7 @@ import pytest
 import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
-from mixtures import iterative, iterative, relabel
+from mixtures import iterative, relabel
 from scipy.optimize import linear_sum_assignment
 from scipy.special import rel_entr
 from scipy.stats import norm

@@ -8,6 +8,6 @@ Each module imports only those that stand before it here; a chapter needs the la
 - sampling: ``census``
 - diagnosis: ``assignment``, ``labels``, ``agreement``, ``switching``
 - relabelling: ``memberships``, ``permutations``, ``iterative``, ``carry``, ``relabel``
-- variational fits: ``gaussians``, ``bounds``, ``advi``, ``variational``
-- drawing: ``plots``, ``film``
+- variational fits: ``gaussians``, ``bounds``, ``parameters``, ``advi``, ``variational``
+- drawing: ``style``, ``plots``, ``film``
 """

@@ -10,7 +10,7 @@ import numpy as np
 import pymc as pm
 from pymc.distributions.transforms import Ordered
 
-from mixtures import data, gaussians
+from mixtures import data, gaussians, parameters
 from mixtures.gaussians import Gaussian
 
 METHODS = {"advi": pm.ADVI, "fullrank_advi": pm.FullRankADVI}
@@ -99,40 +99,6 @@ class _Recorder:
     @property
     def steps(self):
         return np.array([step for step, _ in self.frames])
-
-
-def _softplus(value):
-    return np.logaddexp(0, value)
-
-
-def _inverse_softplus(value):
-    return value + np.log(-np.expm1(-value))
-
-
-def _lower_triangle(packed):
-    """Return PyMC's Cholesky factor [2, 2] from its parameters [3], with a softplus on the diagonal."""
-    factor = np.zeros((2, 2))
-    factor[np.tril_indices(2)] = packed
-    np.fill_diagonal(factor, _softplus(np.diag(factor)))
-    return factor
-
-
-def _gaussian(frame, space):
-    if "rho" in frame:
-        return Gaussian.of(frame["mu"], _softplus(frame["rho"]), space=space)
-    factor = _lower_triangle(frame["L_tril"])
-    return Gaussian(frame["mu"], factor @ factor.T, space)
-
-
-def _install(gaussian, approx):
-    """Set the parameters of an approximation to those of a Gaussian."""
-    parameters, factor = {shared.name: shared for shared in approx.params}, gaussian.factor
-    parameters["mu"].set_value(gaussian.mean)
-    diagonal = _inverse_softplus(np.diag(factor))
-    if "rho" in parameters:
-        parameters["rho"].set_value(diagonal)
-    else:
-        parameters["L_tril"].set_value(np.array([diagonal[0], factor[1, 0], diagonal[1]]))
 
 
 def _whole(value, name):
@@ -257,9 +223,9 @@ def fit(model, method="advi", *, steps=15_000, optimizer=None, start=None, seed,
     if inference.approx.ddim != 2:
         raise ValueError(f"model: expected {var_name} of shape [2], got {inference.approx.ddim} numbers")
     if isinstance(start, Gaussian):
-        _install(start, inference.approx)
+        parameters.install(start, inference.approx)
     recorder = _run(inference, model, steps, optimizer, every)
-    path = tuple(_gaussian(frame, space) for _, frame in recorder.frames)
+    path = tuple(parameters.to_gaussian(frame, space) for _, frame in recorder.frames)
     return Fit(path[-1], inference.hist, recorder.steps, path, inference.approx)
 
 
@@ -321,4 +287,4 @@ def fits(x, copies, *, ordered=False, steps=15_000, optimizer=None, start=None, 
     mean, sd = (
         np.array([frame[name] for _, frame in recorder.frames]).reshape(-1, copies, 2) for name in ("mu", "rho")
     )
-    return Fits("log gap" if ordered else "raw", inference.hist, recorder.steps, mean, _softplus(sd))
+    return Fits("log gap" if ordered else "raw", inference.hist, recorder.steps, mean, parameters.softplus(sd))

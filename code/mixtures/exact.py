@@ -128,16 +128,16 @@ class Posterior:
 
     @cached_property
     def _ordered(self):
-        # lower, upper = (s -+ |d|) / 2 with s = mu1 + mu2 and d = mu1 - mu2; only |d| is not smooth
-        (m1, m2), cov = self._raw
-        centre = m1 + m2
-        total = self._at1[:, None] + self._at2[None, :] - centre
         if self._kink_is_clear:
             # far apart, sums of squares would lose what their differences are about
             lower, upper = np.minimum(self._at1[:, None], self._at2), np.maximum(self._at1[:, None], self._at2)
             mean = np.array([np.sum(self._mass * lower), np.sum(self._mass * upper)])
             off = np.stack([lower - mean[0], upper - mean[1]])
             return mean, np.einsum("kij,lij,ij->kl", off, off, self._mass)
+        # lower, upper = (s -+ |d|) / 2 with s = mu1 + mu2 and d = mu1 - mu2; only |d| is not smooth
+        (m1, m2), cov = self._raw
+        centre = m1 + m2
+        total = self._at1[:, None] + self._at2[None, :] - centre
         gap, sum_gap = self._mean_gap(1.0), self._mean_gap(total)
         var_sum = cov[0, 0] + cov[1, 1] + 2 * cov[0, 1]
         var_gap = cov[0, 0] + cov[1, 1] - 2 * cov[0, 1] + (m1 - m2) ** 2 - gap**2
@@ -176,16 +176,17 @@ class Posterior:
         """Correlation of lower and upper."""
         return float(self._ordered[1][0, 1] / np.prod(self.sd))
 
+    @cached_property
+    def _steps(self):
+        """The distinct differences of the means on the lattice, in spacings, and the place of each pair's among them."""
+        steps = np.rint((self._at1[:, None] - self._at2[None, :]) / self._spacing).astype(int)
+        distinct, place = np.unique(steps, return_inverse=True)
+        return distinct, place.ravel()
+
     def _differences(self, values):
         """Return the distinct lattice values of mu1 - mu2, and the mass of `values` on each."""
-        steps = np.rint((self._at1[:, None] - self._at2[None, :]) / self._spacing).astype(int)
-        first, last = steps.min(), steps.max()
-        if last - first > 10**6:
-            # means so far apart leave most differences without a pair of points
-            some, place = np.unique(steps, return_inverse=True)
-            return some * self._spacing, np.bincount(place.ravel(), (self._mass * values).ravel())
-        mass = np.bincount((steps - first).ravel(), (self._mass * values).ravel())
-        return (first + np.arange(mass.size)) * self._spacing, mass
+        distinct, place = self._steps
+        return distinct * self._spacing, np.bincount(place, (self._mass * values).ravel())
 
     def _mean_gap(self, values):
         at, mass = self._differences(values)

@@ -1,6 +1,7 @@
 """The joint density of data and means for two Gaussians of known weight and scale: its values, slopes and peaks."""
 
 from dataclasses import dataclass, replace
+from itertools import combinations, permutations
 
 import numpy as np
 from scipy.optimize import minimize
@@ -10,6 +11,8 @@ from mixtures import data
 
 LOG_SQRT_2PI = 0.5 * np.log(2 * np.pi)
 LARGEST = 1e25  # beyond it, or below its inverse, squares of ratios and their products may overflow
+HIGHEST = 5e6  # nats: a log density is a sum of n rounded terms, and beyond this its tenth decimal is noise
+FINEST = 1e-7  # of the smallest scale: places rounded more coarsely leave the means no digits
 
 
 def pair(value, name, positive=False):
@@ -59,6 +62,10 @@ class Joint:
             if np.abs(value).max() > LARGEST or (name in scales and value.min() < 1 / LARGEST):
                 extent = f"{value.min():g} to {value.max():g}"
                 raise ValueError(f"{name}: expected a scale within a factor {LARGEST:g} of 1, got {extent}")
+        for name, value in places.items():
+            far, unit = np.abs(value).max(), min(scale.min() for scale in scales.values())
+            if np.spacing(far) > FINEST * unit:
+                raise ValueError(f"{name}: {far:g} leaves too few digits for a scale of {unit:g}; subtract a constant")
         return cls(weights=weights, **scales, **places)
 
     @property
@@ -151,12 +158,17 @@ class Joint:
         -------
         numpy.ndarray, shape [modes, component]
             The highest first; where the components are exchangeable, each is followed by its mirror image.
+
+        Raises
+        ------
+        ValueError
+            If the log density is so far from zero that rounding leaves the evidence too few digits.
         """
         thin = self.thinned(1000)
         # a little apart even where the data are all equal
         unit = self.sigma.min()
         levels = np.quantile(self.x, [0, 0.15, 0.35, 0.65, 0.85, 1]) + unit * np.linspace(-0.2, 0.2, 6)
-        mu = np.array([(a, b) for a in levels for b in levels if a < b or (a > b and not self.exchangeable)])
+        mu = np.array([*combinations(levels, 2)] if self.exchangeable else [*permutations(levels, 2)])
         precision = 1 / thin.prior_sd**2
         for _ in range(25):
             r = expit(thin.log_terms(0, mu[:, 0]) - thin.log_terms(1, mu[:, 1]))
@@ -165,6 +177,12 @@ class Joint:
             mu = up / (r.sum(axis=1).T + precision)
         width = 0.1 * unit / np.sqrt(self.x.size)
         starts = _distinct(mu[np.argsort(-thin.log_density(mu))], 5 * width)
+        height = self.log_density(starts[:1])[0]
+        if abs(height) > HIGHEST:
+            raise ValueError(
+                f"x: log density {height:.3g} nats at the mode, too far from zero to settle the evidence to 1e-10 nats;"
+                " are the data on the scale of sigma and of the prior?"
+            )
         peaks = np.array([self.climb(start) for start in starts])
         peaks = peaks[np.argsort(-self.log_density(peaks), kind="stable")]
         if self.exchangeable:

