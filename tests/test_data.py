@@ -94,3 +94,42 @@ def test_checked_data_do_not_follow_later_changes():
     checked = data.check(x)
     x[0] = 9.0
     np.testing.assert_array_equal(checked, [1.0, 2.0])
+
+
+def test_a_drawn_dataset_has_the_moments_of_its_mixture():
+    means, sigma, weights = np.array([-3.0, 0.0, 5.0]), np.array([0.5, 1.0, 2.0]), np.array([0.2, 0.5, 0.3])
+    x, z = data.draw(0, 20_000, means, sigma, weights)
+    assert x.shape == z.shape == (20_000,)
+    for k in range(3):
+        own = x[z == k]
+        assert np.mean(z == k) == pytest.approx(weights[k], abs=0.02)
+        assert own.mean() == pytest.approx(means[k], abs=5 * sigma[k] / np.sqrt(own.size))
+        assert own.std() == pytest.approx(sigma[k], rel=0.05)
+
+
+def test_a_drawn_dataset_is_its_seeds():
+    one, again, other = (data.draw(seed, 30, [0, 1], [1, 1], [0.5, 0.5]) for seed in (1, 1, 2))
+    np.testing.assert_array_equal(one, again)
+    assert (one[0] != other[0]).any()
+
+
+@pytest.mark.parametrize(
+    ("change", "name"),
+    [
+        ({"n": 0}, "n"),
+        ({"n": 2.0}, "n"),
+        ({"seed": -1}, "seed"),
+        ({"means": []}, "means"),
+        ({"means": [0, np.nan]}, "means"),
+        ({"sigma": [1.0]}, "sigma"),
+        ({"sigma": [1.0, 0.0]}, "sigma"),
+        ({"weights": [0.5, 0.4]}, "weights"),
+        ({"weights": [1.5, -0.5]}, "weights"),
+        ({"weights": [0.2, 0.3, 0.5]}, "weights"),
+        ({"weights": "ab"}, "weights"),
+    ],
+)
+def test_a_mixture_that_is_none_is_refused_by_name(change, name):
+    setting = {"seed": 0, "n": 10, "means": [0, 1], "sigma": [1, 1], "weights": [0.5, 0.5]} | change
+    with pytest.raises(ValueError, match=f"^{name}: "):
+        data.draw(**setting)

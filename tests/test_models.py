@@ -2,9 +2,11 @@
 
 from functools import partial
 
+import arviz as az
 import numpy as np
 import pymc as pm
 import pytest
+import xarray as xr
 from mixtures import data, exact, models
 from mixtures.joint import Joint
 from scipy import stats
@@ -38,7 +40,7 @@ def test_the_one_free_variable_is_the_means_by_component(build):
 def test_the_data_are_a_container_named_x(build):
     x = data.simulate(0)
     model = build(x)
-    assert [v.name for v in model.data_vars] == ["x"]
+    assert model.data_vars[0].name == "x"
     np.testing.assert_array_equal(model["x"].get_value(), x)
 
 
@@ -137,3 +139,39 @@ def test_the_mixture_with_nothing_known_has_the_density_it_says(components):
 def test_a_bad_number_of_components_is_refused_by_name(components):
     with pytest.raises(ValueError, match="^components: "):
         models.mixture(data.simulate(0), components)
+
+
+@pytest.mark.parametrize("concentration", [0.0, -1.0, np.nan, np.inf])
+def test_a_concentration_that_is_none_is_refused(concentration):
+    with pytest.raises(ValueError, match="^concentration: "):
+        models.mixture([0.0, 1.0], 2, concentration=concentration)
+
+
+def test_the_concentration_is_that_of_the_weights_prior():
+    """The Dirichlet's density at equal weights, in closed form."""
+    for a in (0.5, 2.0, 10.0):
+        model = models.mixture([0.0], 2, concentration=a)
+        found = model.compile_logp([model["weights"]], jacobian=False)({
+            "weights_simplex__": np.zeros(1), "means": np.zeros(2), "sigma_log__": np.zeros(2),
+        })
+        assert found == pytest.approx(stats.beta.logpdf(0.5, a, a), abs=1e-6)
+
+
+def test_log_likelihood_is_pymcs():
+    x, _ = data.draw(0, 20, [-2, 2], [1, 0.5], [0.3, 0.7])
+    rng = np.random.default_rng(0)
+    draws = {"weights": rng.dirichlet([2, 2], (2, 3)), "means": rng.normal(size=(2, 3, 2)), "sigma": rng.gamma(2, size=(2, 3, 2))}
+    tree = xr.DataTree.from_dict(
+        {"posterior": xr.Dataset({k: (("chain", "draw", "component"), v) for k, v in draws.items()})}
+    )
+    with models.mixture(x, 2):
+        known = pm.compute_log_likelihood(tree.copy(), progressbar=False).log_likelihood["obs"]
+    found = models.log_likelihood(tree, x)
+    np.testing.assert_allclose(found.log_likelihood["obs"], known, rtol=1e-6, atol=1e-6)
+    assert "log_likelihood" not in tree.children
+    assert float(az.loo(found, pointwise=True).elpd) < 0
+
+
+def test_bad_data_have_no_log_likelihood(bad_data):
+    with pytest.raises(ValueError, match="^x: "):
+        models.log_likelihood(xr.DataTree(), bad_data)

@@ -23,8 +23,11 @@ ALLOWED = {
     r"\d+[ ,]000 (draws|steps|of tuning)\b": "a setting of a sampler",
     r"\blog 2\b": "a constant has a name",
     r"PyMC \d+(\.\d+)+( to \d+(\.\d+)+)?": "a version is a name",
-    r"R-hat( of my four chains)? is 1\.5, or 1\.7\b": "what a reader saw at home, in the index",
+    r"R-hat( of my four chains)? is( near)? 1\.5,? or 1\.7\b": "what a reader saw at home",
     r"My R-hat is 1\.53\. Is it broken": "what a reader saw at home, in a heading",
+    r"R-hat 1\.53 again": "the same, met once more",
+    r"(middle|hold) \d\d %": "the width of an interval is a choice",
+    r"(?m)^\d\. ": "the number of a step",
 }
 
 
@@ -153,7 +156,7 @@ def test_chapter_has_the_shape_of_a_chapter(page):
     assert text.count(f'plots.begin("{page.stem}")') == 1
     headings = re.findall(r"^(#+) (.+)$", prose(text), re.MULTILINE)
     assert [title for level, title in headings if level == "#"] == [headings[0][1]]
-    assert ("##", "In practice") in headings
+    assert ("##", "In practice") in headings or headings[0][1] == "In practice"
     assert headings[-1] == ("##", "Exercises")
     exercises = text.split("\n## Exercises\n")[1]
     numbers = re.findall(r"^\*\*(\d+)\.\*\*", exercises, re.MULTILINE)

@@ -7,7 +7,7 @@ import nutpie
 import pymc as pm
 import pytest
 import xarray as xr
-from mixtures import data, models, switching
+from mixtures import data, models, relabel, switching
 from mixtures.switching import BETWEEN, COLLAPSED, NONE, NOT, NOT_ONLY, OVERLAPPING, UNKNOWN, WITHIN
 
 DIMS = ("chain", "draw", "component")
@@ -459,3 +459,21 @@ def test_a_trace_that_tells_nothing_says_why(name, says):
     diagnosis = diagnosed(name)
     assert says in diagnosis.summary
     assert not diagnosis.numbers
+
+
+@pytest.mark.parametrize("method", ["order", "pra"])
+def test_a_relabelled_trace_is_diagnosed_by_its_parameters_alone(method):
+    """What relabel keeps of its own work says nothing of the mixture."""
+    means = flip(draws((-1.0, 1.0)), 0.01)
+    done = relabel.relabel(trace(means=means, lp=draws(0.0)), method)
+    assert "permutation" in done.posterior
+    assert switching.diagnose(done).verdict == NONE
+
+
+def test_chains_that_keep_different_numbers_are_told_apart():
+    """What never moves within a chain has neither a variance nor an R-hat."""
+    means, fixed = draws((-1.0, 1.0)), np.zeros((4, 500, 2))
+    fixed[3] = 1.0
+    found = switching.diagnose(trace(means=means, fixed=fixed))
+    assert found.verdict == NOT
+    assert found.numbers["sound"].values.tolist() == [True, True, True, False]

@@ -5,9 +5,9 @@ A quantity is a triple: its name, its kind and its draws [chain, draw].
 
 from itertools import combinations
 
-import arviz as az
 import numpy as np
 import xarray as xr
+from arviz_stats import ess, rhat
 from scipy.stats import chi2, norm, rankdata
 
 from mixtures import labels
@@ -50,22 +50,25 @@ def label_free(trace, permutation):
 
 def convergence(quantities):
     """Return R-hat, bulk ESS and alarm of the quantities that move; a single chain's R-hat is that of its halves."""
-    moving = [q for q in quantities if np.ptp(q[2]) > 1e-9 * np.abs(q[2]).max()]
+    moving = [q for q in quantities if _moves(q[2])]
     draws = np.stack([q[2] for q in moving], axis=2)
     even = draws[:, draws.shape[1] % 2 :]
     n_chain, n_draw, n_quantity = even.shape
     halves = even.reshape(2 * n_chain, n_draw // 2, n_quantity)
-    rhat = az.rhat(_array(draws if n_chain > 1 else halves))
-    ess = az.ess(_array(draws))
+    between, bulk = rhat(_array(draws if n_chain > 1 else halves)), ess(_array(draws))
     degrees = 2 * n_chain - 1
     # R-hat is the larger of two, hence twice as many chances
     lift = chi2.isf(FALSE_ALARM / (2 * n_quantity), degrees) / degrees
     within = np.min([_ess_within(halves), _ess_within(np.abs(halves - np.median(halves, axis=(0, 1))))], axis=0)
     alarm = np.clip(np.sqrt(1 + lift / within), ALARM, LAST_ALARM)
     names, kinds = [q[0] for q in moving], [q[1] for q in moving]
-    found = {"rhat": rhat.to_numpy(), "ess": ess.to_numpy(), "alarm": alarm, "kind": np.array(kinds)}
+    found = {"rhat": between.to_numpy(), "ess": bulk.to_numpy(), "alarm": alarm, "kind": np.array(kinds)}
     enough = bool(np.sqrt(1 + lift / (n_draw / 2)) <= LAST_ALARM)
     return xr.Dataset({k: ("quantity", v) for k, v in found.items()}, {"quantity": names}, {"enough_draws": enough})
+
+
+def _moves(draws):
+    return np.ptp(draws) > 1e-9 * np.abs(draws).max()
 
 
 def _array(draws):
@@ -83,8 +86,9 @@ def _ess_within(halves):
     scores = _scores(halves)
     scores = scores - scores.mean(axis=1, keepdims=True)
     n_half, n_draw, n_quantity = scores.shape
-    ess = az.ess(_array(scores.reshape(n_half // 2, 2 * n_draw, n_quantity)), method="mean").to_numpy() / n_half
-    return np.clip(np.nan_to_num(ess, nan=1.0), 1.0, n_draw)
+    whole = _array(scores.reshape(n_half // 2, 2 * n_draw, n_quantity))
+    each = ess(whole, method="mean").to_numpy() / n_half
+    return np.clip(np.nan_to_num(each, nan=1.0), 1.0, n_draw)
 
 
 def fails(score):
@@ -101,10 +105,12 @@ def sound_chains(failing, moving):
     scores = _scores(draws)
     place = np.concatenate([scores.mean(axis=1), _scores(np.abs(scores)).mean(axis=1)], axis=1)
     while keep.sum() >= 2:
-        rest = convergence([(name, kind, array[keep]) for name, kind, array in failing])
-        if (rest["rhat"] <= rest["alarm"]).all():
+        left = [(name, kind, array[keep]) for name, kind, array in failing]
+        # what is the same number in all draws of these chains is agreed upon
+        rest = convergence(left) if any(_moves(q[2]) for q in left) else None
+        if rest is None or (rest["rhat"] <= rest["alarm"]).all():
             return keep
-        left = np.flatnonzero(keep)
-        apart = np.abs(place[left] - np.median(place[left], axis=0)).max(axis=1)
-        keep[left[apart.argmax()]] = False
+        kept = np.flatnonzero(keep)
+        apart = np.abs(place[kept] - np.median(place[kept], axis=0)).max(axis=1)
+        keep[kept[apart.argmax()]] = False
     return np.zeros_like(keep)

@@ -3,9 +3,9 @@
 import numpy as np
 import xarray as xr
 
+from mixtures.labels import KEPT
 from mixtures.memberships import posterior_of
 
-KEPT = "permutation"
 MEANING = "entry k is the component that k was before any relabelling"
 
 

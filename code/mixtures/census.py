@@ -19,7 +19,7 @@ def _compiled(build):
     return nutpie.compile_pymc_model(build(np.zeros(2)))
 
 
-def sample(x, draws, seed, tune=500, build=models.unordered):
+def sample(x, draws, seed, tune=500, build=models.unordered, **other):
     """Sample a model of any dataset with NUTS, compiled once for all of them.
 
     Parameters
@@ -31,6 +31,8 @@ def sample(x, draws, seed, tune=500, build=models.unordered):
     seed : int
     build : callable
         Makes the PyMC model of data that it holds in a ``pm.Data`` named ``x``; see `mixtures.models`.
+    **other
+        Values of the model's further ``pm.Data``, by name.
 
     Returns
     -------
@@ -42,7 +44,7 @@ def sample(x, draws, seed, tune=500, build=models.unordered):
     ValueError
         If `x` is empty, not one-dimensional or not finite.
     """
-    model = _compiled(build).with_data(x=data.check(x))
+    model = _compiled(build).with_data(x=data.check(x), **other)
     return nutpie.sample(
         model, draws=draws, tune=tune, chains=CHAINS, cores=1, seed=seed, save_warmup=False, progress_bar=False
     )

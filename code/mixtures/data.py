@@ -84,3 +84,42 @@ def simulate(seed, n=100, separation=2.0):
     component = rng.multinomial(1, [0.5, 0.5], n).argmax(axis=1)
     true_means = np.array([-apart / 2, apart / 2])
     return rng.normal(true_means[component], 1.0)
+
+
+def draw(seed, n, means, sigma, weights):
+    """Draw a dataset from any mixture of Gaussians.
+
+    Parameters
+    ----------
+    seed : int
+    n : int
+        How many observations.
+    means, sigma, weights : array_like, shape [component]
+        The components' means, standard deviations and shares; the shares sum to 1.
+
+    Returns
+    -------
+    x : numpy.ndarray, shape [n]
+        The observations.
+    z : numpy.ndarray of int, shape [n]
+        The component from which each of them came.
+
+    Raises
+    ------
+    ValueError
+        If `seed` or `n` is not a whole number, or the parameters are not finite, differ in length, hold a `sigma` that is
+        not positive, or `weights` that are negative or do not sum to 1.
+    """
+    if not isinstance(n, int | np.integer) or n < 1:
+        raise ValueError(f"n: expected a positive whole number, got {n!r}")
+    means, sigma, weights = (check(v, name) for v, name in ((means, "means"), (sigma, "sigma"), (weights, "weights")))
+    for name, value in (("sigma", sigma), ("weights", weights)):
+        if value.shape != means.shape:
+            raise ValueError(f"{name}: expected one for each of {means.size} means, got {value.size}")
+    if sigma.min() <= 0:
+        raise ValueError(f"sigma: expected positive standard deviations, got {sigma.min():g}")
+    if weights.min() < 0 or abs(weights.sum() - 1) > 1e-9:
+        raise ValueError(f"weights: expected shares >= 0 that sum to 1, got {weights.tolist()}")
+    rng = generator(seed)
+    z = rng.choice(means.size, n, p=weights)
+    return rng.normal(means[z], sigma[z]), z

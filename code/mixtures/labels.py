@@ -13,6 +13,8 @@ from scipy.sparse.csgraph import connected_components
 
 from mixtures import assignment
 
+# what relabel calls the permutations it leaves in the posterior: they say nothing of the mixture
+KEPT = "permutation"
 # what the log density may be called in the sample statistics
 DENSITIES = ("lp", "logp", "lp__")
 # evidence variables with more numbers than this in a component (responsibilities, say) cost much and tell little more
@@ -73,7 +75,7 @@ def read(tree, var_name, component_dim):
     for name in names:
         _check(posterior, name, component_dim)
     asked = {"chain", "draw", component_dim}
-    others = [n for n, v in posterior.data_vars.items() if n not in names and asked <= {*v.dims}]
+    others = [n for n, v in posterior.data_vars.items() if n not in (*names, KEPT) and asked <= {*v.dims}]
     values, notes = {}, []
     for name in (*dict.fromkeys(names), *others):
         variable = posterior[name]

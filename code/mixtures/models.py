@@ -7,6 +7,8 @@ The data are a ``pm.Data`` container named ``x``, so that one compiled model ser
 import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
+import xarray as xr
+from scipy.special import logsumexp
 
 from mixtures import data
 
@@ -116,7 +118,7 @@ def centred(x):
     return model
 
 
-def mixture(x, components, ordered=False):
+def mixture(x, components, ordered=False, concentration=2.0):
     """Build a mixture whose weights, means and scales are all unknown.
 
     Parameters
@@ -127,6 +129,8 @@ def mixture(x, components, ordered=False):
         At least 2.
     ordered : bool
         Whether to keep the means in increasing order. If not, the labels mean nothing.
+    concentration : float
+        Of the weights' symmetric Dirichlet prior. Kept in a ``pm.Data`` named ``concentration``, dims (component,).
 
     Returns
     -------
@@ -136,12 +140,17 @@ def mixture(x, components, ordered=False):
     Raises
     ------
     ValueError
-        If `x` is empty, not one-dimensional or not finite, or `components` is not a whole number of at least 2.
+        If `x` is empty, not one-dimensional or not finite, `components` is not a whole number of at least 2, or
+        `concentration` is not positive.
     """
     x = data.check(x)
     if not isinstance(components, int | np.integer) or components < 2:
         raise ValueError(
             f"components: expected a whole number >= 2, got {components!r}"
+        )
+    if not 0 < concentration < np.inf:
+        raise ValueError(
+            f"concentration: expected a positive number, got {concentration!r}"
         )
     increasing = {
         "transform": pm.distributions.transforms.ordered,
@@ -149,9 +158,12 @@ def mixture(x, components, ordered=False):
     }
     with pm.Model(coords={"component": np.arange(components)}) as model:
         observed = pm.Data("x", x)
-        weights = pm.Dirichlet(
-            "weights", a=np.full(components, 2.0), dims="component"
+        a = pm.Data(
+            "concentration",
+            np.full(components, float(concentration)),
+            dims="component",
         )
+        weights = pm.Dirichlet("weights", a=a, dims="component")
         means = pm.Normal(
             "means",
             mu=0,
@@ -164,3 +176,34 @@ def mixture(x, components, ordered=False):
             "obs", w=weights, mu=means, sigma=sigma, observed=observed
         )
     return model
+
+
+def log_likelihood(tree, x):
+    """Return a trace with the log likelihood of each observation, as ArviZ's LOO wants it.
+
+    PyMC's ``compute_log_likelihood`` gives the same, and compiles the model once more.
+
+    Parameters
+    ----------
+    tree : xarray.DataTree
+        With ``weights``, ``means`` and ``sigma``, dims (chain, draw, component), in its posterior group. Not changed.
+    x : array_like, shape [n]
+        The observations.
+
+    Returns
+    -------
+    xarray.DataTree
+        A copy, whose group ``log_likelihood`` holds ``obs``, dims (chain, draw, observation), in nats.
+
+    Raises
+    ------
+    ValueError
+        If `x` is empty, not one-dimensional or not finite.
+    """
+    x = xr.DataArray(data.check(x), dims="observation")
+    weights, means, sigma = (tree["posterior"][name] for name in ("weights", "means", "sigma"))
+    terms = np.log(weights / sigma) - 0.5 * (((x - means) / sigma) ** 2 + np.log(2 * np.pi))
+    total = xr.apply_ufunc(logsumexp, terms, input_core_dims=[["component"]], kwargs={"axis": -1})
+    whole = tree.copy()
+    whole["log_likelihood"] = xr.Dataset({"obs": total})
+    return whole
