@@ -3,6 +3,7 @@
 import argparse
 import signal
 import sys
+import textwrap
 from pathlib import Path
 from warnings import catch_warnings
 
@@ -69,7 +70,7 @@ def _diagnose(args):
         traces.write(new, args)
         print(f"\nWrote {args.to}, relabelled by {args.relabel}.")
         found = _diagnosis(new, args)
-        print(f"{found.verdict.capitalize()}. {found.summary}")
+        print(textwrap.fill(f"{found.verdict.capitalize()}. {found.summary}", 79))
     return STATUS[found.verdict]
 
 

@@ -67,7 +67,13 @@ class Fits:
     sd: np.ndarray
 
     def gaussian(self, copy, frame=-1):
-        """Return the Gaussian of one copy at one frame; the final one if no frame is named."""
+        """Return the Gaussian of one copy at one frame; the final one if no frame is named.
+
+        Parameters
+        ----------
+        copy, frame : int
+            Both counted from 0; negative numbers count from the end.
+        """
         return Gaussian.of(self.mean[frame, copy], self.sd[frame, copy], space=self.space)
 
 
@@ -192,6 +198,7 @@ def fit(model, method="advi", *, steps=15_000, optimizer=None, start=None, seed,
     method : {"advi", "fullrank_advi"}
         Mean-field or full-rank.
     steps : int
+        How many steps of the optimiser.
     optimizer : callable, optional
         One of PyMC's, such as ``pm.adam(learning_rate=0.01)``. PyMC's default, ``adagrad_window`` with learning rate
         0.001, if None.
@@ -199,6 +206,7 @@ def fit(model, method="advi", *, steps=15_000, optimizer=None, start=None, seed,
         Where the means start, as `pymc.fit` takes it or without the name; the model's initial point if None. A Gaussian
         sets the covariance too, which otherwise starts with standard deviations log 2 (mean-field) or 1.31.
     seed : int
+        Of the draws that the gradients are taken from, at least 0.
     every : int, optional
         Steps between the frames of the path; start and end only if None.
     var_name : str
@@ -257,6 +265,7 @@ def fits(x, copies, *, ordered=False, steps=15_000, optimizer=None, start=None, 
     x : array_like, shape [n]
         The observations, the same for all copies.
     copies : int
+        How many independent fits.
     ordered : bool
         Whether to fit `mixtures.models.ordered`, otherwise `mixtures.models.unordered`.
     steps, optimizer, seed, every

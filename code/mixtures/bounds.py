@@ -22,16 +22,18 @@ def log_joint(joint, mu, slopes=False):
     Parameters
     ----------
     joint : mixtures.joint.Joint
+        The model and the data.
     mu : numpy.ndarray, shape [m, component]
+        The points, (mu1, mu2) each.
     slopes : bool
         Whether to return the gradient as well.
 
     Returns
     -------
-    numpy.ndarray, shape [m]
-        Nats.
-    numpy.ndarray, shape [m, component]
-        The gradient, if asked for.
+    log_density : numpy.ndarray, shape [m]
+        Nats. Alone, not in a tuple, without `slopes`.
+    gradient : numpy.ndarray, shape [m, component]
+        Only with `slopes`.
     """
     centre = joint.x.mean()
     powers = (joint.x - centre) ** np.arange(3)[:, None]
@@ -125,7 +127,9 @@ def elbo(q, posterior):
     Parameters
     ----------
     q : Gaussian or Symmetrised
+        The approximation.
     posterior : mixtures.exact.Posterior
+        What it approximates.
 
     Returns
     -------
@@ -160,7 +164,9 @@ def kl(q, posterior):
     Parameters
     ----------
     q : Gaussian or Symmetrised
+        The approximation.
     posterior : mixtures.exact.Posterior
+        What it approximates.
 
     Returns
     -------

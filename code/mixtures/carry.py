@@ -17,6 +17,7 @@ def apply(draws, perm):
     draws : array_like, shape [draw, component, ...]
         Not changed.
     perm : array_like of int, shape [draw, component]
+        Permutations, as `by_order` and the others return them.
 
     Returns
     -------
@@ -42,6 +43,7 @@ def apply_to_allocations(z, perm):
     z : array_like of int, shape [draw, ...]
         Not changed.
     perm : array_like of int, shape [draw, component]
+        Permutations, as `by_order` and the others return them.
 
     Returns
     -------

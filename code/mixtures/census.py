@@ -29,6 +29,7 @@ def sample(x, draws, seed, tune=500, build=models.unordered, **other):
     draws, tune : int
         Kept and discarded draws of each of four chains.
     seed : int
+        Seed of the sampler.
     build : callable
         Makes the PyMC model of data that it holds in a ``pm.Data`` named ``x``; see `mixtures.models`.
     **other
@@ -46,7 +47,7 @@ def sample(x, draws, seed, tune=500, build=models.unordered, **other):
     """
     model = _compiled(build).with_data(x=data.check(x), **other)
     return nutpie.sample(
-        model, draws=draws, tune=tune, chains=CHAINS, cores=1, seed=seed, save_warmup=False, progress_bar=False
+        model, draws=draws, tune=tune, chains=CHAINS, seed=seed, save_warmup=False, progress_bar=False
     )
 
 
@@ -74,6 +75,11 @@ def measure(n, separation, dataset, draws=4_000, seed=0):
         Pairs of successive draws, over all chains, with the two means in opposite order.
     steps : int
         All pairs of successive draws.
+
+    Raises
+    ------
+    ValueError
+        If `n`, `separation` or `dataset` is not as `mixtures.data.simulate` asks.
     """
     x = data.simulate(dataset, n, separation)
     means = sample(x, draws, seed).posterior["means"].values

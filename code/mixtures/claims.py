@@ -38,6 +38,7 @@ def seed(number):
     Parameters
     ----------
     number : int
+        Which result of the chapter; each its own.
 
     Returns
     -------

@@ -4,7 +4,24 @@ import numpy as np
 
 
 def numbers(value, name):
-    """Return a fresh float array, or say by name that the value cannot be made into one."""
+    """Return a fresh float array, or say by name that the value cannot be made into one.
+
+    Parameters
+    ----------
+    value : array_like
+        Real numbers, of any shape.
+    name : str
+        What to call them in an error message.
+
+    Returns
+    -------
+    numpy.ndarray of float, of the same shape
+
+    Raises
+    ------
+    ValueError
+        If `value` is ragged, or holds what is no real number. NaN and infinities pass.
+    """
     try:
         array = np.array(value)
         if array.dtype.kind in "cmMSUV":
@@ -15,7 +32,24 @@ def numbers(value, name):
 
 
 def generator(seed, name="seed"):
-    """Return the random generator of a whole number, or say by name that the seed is none."""
+    """Return the random generator of a whole number, or say by name that the seed is none.
+
+    Parameters
+    ----------
+    seed : int
+        At least 0.
+    name : str
+        What to call it in an error message.
+
+    Returns
+    -------
+    numpy.random.Generator
+
+    Raises
+    ------
+    ValueError
+        If `seed` is not a whole number of 0 or more.
+    """
     if not isinstance(seed, int | np.integer) or seed < 0:
         raise ValueError(f"{name}: expected a whole number >= 0, got {seed!r}")
     return np.random.default_rng(seed)
@@ -92,6 +126,7 @@ def draw(seed, n, means, sigma, weights):
     Parameters
     ----------
     seed : int
+        Of the random generator, at least 0.
     n : int
         How many observations.
     means, sigma, weights : array_like, shape [component]
@@ -107,8 +142,8 @@ def draw(seed, n, means, sigma, weights):
     Raises
     ------
     ValueError
-        If `seed` or `n` is not a whole number, or the parameters are not finite, differ in length, hold a `sigma` that is
-        not positive, or `weights` that are negative or do not sum to 1.
+        If `seed` or `n` is not a whole number, or the parameters are not finite, differ in length, hold a `sigma` that
+        is not positive, or `weights` that are negative or do not sum to 1.
     """
     if not isinstance(n, int | np.integer) or n < 1:
         raise ValueError(f"n: expected a positive whole number, got {n!r}")

@@ -1,7 +1,6 @@
 """The exact posterior of the two component means, by quadrature.
 
-Weights and scales are known, so two numbers are unknown and every question about them is a two-dimensional integral.
-The rectangle rule on a lattice answers all of them, to more digits than any figure in the book needs.
+With two unknowns every question is an integral in the plane; the rectangle rule gives more digits than figures need.
 """
 
 from dataclasses import dataclass
@@ -24,10 +23,8 @@ def posterior(x, prior_sd=10.0, *, prior_mean=0.0, weights=0.5, sigma=1.0):
         The observations.
     prior_sd, prior_mean : float or array_like, shape [component]
         Standard deviations and means of the independent Normal priors.
-    weights : float or array_like, shape [component]
-        They sum to 1.
-    sigma : float or array_like, shape [component]
-        Standard deviations of the components.
+    weights, sigma : float or array_like, shape [component]
+        Shares of the components, which sum to 1, and their standard deviations.
 
     Returns
     -------
@@ -81,7 +78,13 @@ class Posterior:
 
     @property
     def log_evidence_ordered(self):
-        """Integral of likelihood times prior over mu1 < mu2, nats: log Z - log 2 where labels are exchangeable."""
+        """Integral of likelihood times prior over mu1 < mu2, nats: log Z - log 2 where labels are exchangeable.
+
+        Raises
+        ------
+        ValueError
+            If mu1 < mu2 holds less than 1e-9 of the posterior.
+        """
         share = self._gap_below(0.0)[0]
         if share < 1e-9:
             raise ValueError("x: mu1 < mu2 holds less than 1e-9 of the posterior, too little to tell its logarithm")
@@ -93,7 +96,7 @@ class Posterior:
         return self.joint.log_density(mu.reshape(-1, 2)).reshape(mu.shape[:-1]) - self.log_evidence
 
     def grid(self, mu1, mu2):
-        """Return the density on the product of two axes, shape [len(mu1), len(mu2)], by interpolation."""
+        """Return the density, by interpolation, on the product of axes `mu1` [m] and `mu2` [n]: shape [m, n]."""
         left = lattice.interpolator(mu1, self._at1, self._spacing)
         right = lattice.interpolator(mu2, self._at2, self._spacing)
         return np.maximum(left @ self._mass @ right.T, 0) / self._spacing**2
@@ -109,7 +112,7 @@ class Posterior:
         )
 
     def expectation(self, function):
-        """Return the posterior mean of a smooth `function` of arrays (mu1, mu2)."""
+        """Return the posterior mean of a smooth `function`, which receives arrays mu1 [m, 1] and mu2 [1, n]."""
         return float(np.sum(self._mass * function(self._at1[:, None], self._at2[None, :])))
 
     @cached_property
@@ -178,7 +181,7 @@ class Posterior:
 
     @cached_property
     def _steps(self):
-        """The distinct differences of the means on the lattice, in spacings, and the place of each pair's among them."""
+        """The distinct differences of the means on the lattice, in spacings, and each pair's place among them."""
         steps = np.rint((self._at1[:, None] - self._at2[None, :]) / self._spacing).astype(int)
         distinct, place = np.unique(steps, return_inverse=True)
         return distinct, place.ravel()
@@ -211,8 +214,7 @@ class Posterior:
         region : callable
             Takes arrays (mu1, mu2), broadcast against each other, and returns booleans.
         fineness : int
-            Cells per lattice spacing. The error comes from cells that the region's border cuts; it is of the order of
-            the density on the border times the cell's side. For gaps, `gap_cdf` is exact.
+            Cells per lattice spacing. The error is about the border's density times a cell's side; `gap_cdf` has none.
 
         Returns
         -------
@@ -230,7 +232,9 @@ class Posterior:
         Parameters
         ----------
         component : {0, 1}
+            Whose mean: mu1 or mu2.
         at : array_like, shape [places]
+            Values of that mean.
 
         Returns
         -------
@@ -264,15 +268,19 @@ class Posterior:
 
         Parameters
         ----------
-        draws : int
-        seed : int
+        draws, seed : int
+            How many draws, at least 1, and the seed of the random generator, at least 0.
         ordered : bool
             Whether to put each draw in increasing order: the folded posterior.
 
         Returns
         -------
-        xarray.DataArray, dims (chain, draw, component)
-            One chain, named ``means``.
+        xarray.DataArray ``means``, dims (chain, draw, component), one chain
+
+        Raises
+        ------
+        ValueError
+            If `draws` is not a whole number of 1 or more, or `seed` not one of 0 or more.
         """
         if not isinstance(draws, int | np.integer) or draws < 1:
             raise ValueError(f"draws: expected a positive whole number, got {draws!r}")

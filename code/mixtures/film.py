@@ -31,6 +31,7 @@ def film(posterior, path, steps, divergences, alt, colour=plots.METHODS["mean-fi
     Parameters
     ----------
     posterior : mixtures.exact.Posterior
+        Gives the contours.
     path : sequence of mixtures.gaussians.Gaussian
         In the raw space, with independent coordinates.
     steps : array_like, shape [frame]
@@ -40,6 +41,7 @@ def film(posterior, path, steps, divergences, alt, colour=plots.METHODS["mean-fi
     alt : str
         What is to be seen, for those who do not see it.
     colour : str
+        Of the moving Gaussian.
 
     Returns
     -------

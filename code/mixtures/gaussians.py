@@ -86,7 +86,21 @@ class Gaussian:
 
     @classmethod
     def of(cls, mean, sd, corr=0.0, space="raw"):
-        """Build from standard deviations [2] and a correlation, in the coordinates of the space."""
+        """Build from standard deviations and a correlation, in the coordinates of the space.
+
+        Parameters
+        ----------
+        mean, sd : array_like, shape [2]
+            Means and standard deviations of the coordinates.
+        corr : float
+            Their correlation.
+        space : {"raw", "log gap", "centred"}
+            As in the attributes.
+
+        Returns
+        -------
+        Gaussian
+        """
         return cls(mean, np.outer(sd, sd) * [[1, corr], [corr, 1]], space)
 
     @property
@@ -132,13 +146,46 @@ class Gaussian:
         return np.where(np.isnan(density), -np.inf, density)
 
     def draw(self, draws, rng):
-        """Return independent means [draw, component] from a random generator."""
+        """Draw independently, from a random generator.
+
+        Parameters
+        ----------
+        draws : int
+            How many, at least 1.
+        rng : numpy.random.Generator
+            Moved on by the draws.
+
+        Returns
+        -------
+        numpy.ndarray, shape [draw, component]
+            The means.
+
+        Raises
+        ------
+        ValueError
+            If `draws` is not a whole number of 1 or more.
+        """
         if not isinstance(draws, int | np.integer) or draws < 1:
             raise ValueError(f"draws: expected a positive whole number, got {draws!r}")
         return self.to_means(self.mean + rng.normal(size=(draws, 2)) @ self.factor.T)
 
     def sample(self, draws, seed):
-        """Draw independently: xarray.DataArray ``means``, dims (chain, draw, component), one chain."""
+        """Draw independently, from a seed.
+
+        Parameters
+        ----------
+        draws, seed : int
+            How many draws, at least 1, and the seed of the random generator, at least 0.
+
+        Returns
+        -------
+        xarray.DataArray ``means``, dims (chain, draw, component), one chain
+
+        Raises
+        ------
+        ValueError
+            If `draws` is not a whole number of 1 or more, or `seed` not one of 0 or more.
+        """
         return to_draws(self.draw(draws, data.generator(seed)))
 
     @cached_property
@@ -186,19 +233,67 @@ class Symmetrised:
         return np.logaddexp(*both) - np.log(2)
 
     def draw(self, draws, rng):
-        """Return independent means [draw, component] from a random generator."""
+        """Draw independently, from a random generator.
+
+        Parameters
+        ----------
+        draws : int
+            How many, at least 1.
+        rng : numpy.random.Generator
+            Moved on by the draws.
+
+        Returns
+        -------
+        numpy.ndarray, shape [draw, component]
+            The means.
+
+        Raises
+        ------
+        ValueError
+            If `draws` is not a whole number of 1 or more.
+        """
         means = self.gaussian.draw(draws, rng)
         swap = rng.random(draws) < 0.5
         means[swap] = means[swap, ::-1]
         return means
 
     def sample(self, draws, seed):
-        """Draw independently: xarray.DataArray ``means``, dims (chain, draw, component), one chain."""
+        """Draw independently, from a seed.
+
+        Parameters
+        ----------
+        draws, seed : int
+            How many draws, at least 1, and the seed of the random generator, at least 0.
+
+        Returns
+        -------
+        xarray.DataArray ``means``, dims (chain, draw, component), one chain
+
+        Raises
+        ------
+        ValueError
+            If `draws` is not a whole number of 1 or more, or `seed` not one of 0 or more.
+        """
         return to_draws(self.draw(draws, data.generator(seed)))
 
 
 def symmetrise(gaussian):
-    """Return the label-symmetrised mixture of a Gaussian; see `Symmetrised`. ValueError if it is given none."""
+    """Return the label-symmetrised mixture of a Gaussian.
+
+    Parameters
+    ----------
+    gaussian : Gaussian
+        In any of the three spaces.
+
+    Returns
+    -------
+    Symmetrised
+
+    Raises
+    ------
+    ValueError
+        If `gaussian` is no Gaussian.
+    """
     if not isinstance(gaussian, Gaussian):
         raise ValueError(f"gaussian: expected a Gaussian, such as that of a fit, got {type(gaussian).__name__}")
     return Symmetrised(gaussian)

@@ -52,7 +52,14 @@ class Joint:
 
     @classmethod
     def of(cls, x, weights=0.5, sigma=1.0, prior_mean=0.0, prior_sd=10.0):
-        """Check the arguments and build; see `mixtures.exact.posterior` for what they mean."""
+        """Check the arguments and build; see `mixtures.exact.posterior` for what they mean.
+
+        Raises
+        ------
+        ValueError
+            If an argument is malformed or not finite, the weights do not sum to 1, a scale is not positive, or numbers
+            are so large, small or far from zero that digits would be lost.
+        """
         weights = pair(weights, "weights", positive=True)
         if weights.max() > 1 or abs(weights.sum() - 1) > 1e-9:
             raise ValueError(f"weights: expected two that sum to 1, got {weights.tolist()}")
@@ -227,11 +234,17 @@ class Joint:
         Parameters
         ----------
         modes : numpy.ndarray, shape [modes, component]
+            Highest first, as `modes` returns them.
 
         Returns
         -------
         numpy.ndarray, shape [component], or None
             None where the density has one mode only.
+
+        Raises
+        ------
+        ValueError
+            If the components are not exchangeable and no saddle is found.
         """
         if len(modes) < 2:
             return None

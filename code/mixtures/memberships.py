@@ -97,6 +97,7 @@ def draw_allocations(p, seed, *, component_dim="component"):
     p : xarray.DataArray, dims (chain, draw, obs, `component_dim`)
         Probabilities, as `memberships` returns them.
     seed : int
+        Of the random generator, at least 0.
     component_dim : str
         The dim that counts the components.
 

@@ -27,6 +27,7 @@ def by_order(draws, parameter=0):
     Parameters
     ----------
     draws : array_like, shape [draw, component, parameter] or [draw, component]
+        Parameters of the components, finite; chains one after another.
     parameter : int
         Which one to sort by, smallest first. Of equal ones the first stays first.
 
@@ -57,6 +58,7 @@ def pra(draws, pivot):
     Parameters
     ----------
     draws : array_like, shape [draw, component, parameter] or [draw, component]
+        Parameters of the components, finite; chains one after another.
     pivot : array_like, shape [component, parameter] or [component]
         For instance the draw with the highest posterior density.
 

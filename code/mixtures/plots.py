@@ -24,9 +24,11 @@ def histogram(x, density=None, bins=12):
     Parameters
     ----------
     x : numpy.ndarray, shape [n]
+        The observations.
     density : callable, optional
         The density from which the data came, drawn as the exact truth.
     bins : int
+        How many bars.
 
     Returns
     -------
@@ -43,7 +45,18 @@ def histogram(x, density=None, bins=12):
 
 
 def levels(density):
-    """Return the heights whose contours enclose `MASSES` of a gridded density, increasing."""
+    """Return the heights whose contours enclose `MASSES` of a gridded density.
+
+    Parameters
+    ----------
+    density : numpy.ndarray, shape [m, n]
+        On an evenly spaced grid; in any unit.
+
+    Returns
+    -------
+    numpy.ndarray, shape [len(MASSES)]
+        Increasing; fewer where two are the same.
+    """
     heights = np.sort(density.ravel())[::-1]
     share = np.cumsum(heights) / heights.sum()
     return np.unique([heights[min(np.searchsorted(share, mass), heights.size - 1)] for mass in MASSES])
@@ -55,12 +68,15 @@ def plane(posterior, draws=None, colour=EXACT, label="draws", ordered=False, ax=
     Parameters
     ----------
     posterior : mixtures.exact.Posterior
+        Gives the contours.
     draws : xarray.DataArray, dims (chain, draw, component), optional
-    colour : str
-    label : str
+        Draws of the means; contours alone if None.
+    colour, label : str
+        Of the draws, in the figure and in its legend.
     ordered : bool
         Whether to fold the exact posterior onto the half plane mu1 < mu2.
     ax : matplotlib.axes.Axes, optional
+        Where to draw; in a new figure if None.
 
     Returns
     -------
@@ -91,6 +107,7 @@ def trace(tree, posterior, ordered=False, thin=20):
     tree : xarray.DataTree
         With ``means``, dims (chain, draw, component), in its posterior group.
     posterior : mixtures.exact.Posterior
+        Gives the marginals.
     ordered : bool
         Whether to draw the exact marginals of the lower and the upper mean, instead of those of mu1 and mu2.
     thin : int
@@ -159,6 +176,7 @@ def autocorrelation(tree, max_lag=100):
     tree : xarray.DataTree
         With ``means``, dims (chain, draw, component), in its posterior group.
     max_lag : int
+        The number of lags shown, from 0 on.
 
     Returns
     -------
@@ -184,9 +202,11 @@ def fate(tree, posterior, max_lag=60):
     Parameters
     ----------
     tree : xarray.DataTree
-        With ``means``, dims (chain, draw, component), in its posterior group. All but the last panel show the first mean.
+        With ``means``, dims (chain, draw, component), in its posterior group. All panels but the last show means[0].
     posterior : mixtures.exact.Posterior
+        Gives the contours.
     max_lag : int
+        The number of lags shown, from 0 on.
 
     Returns
     -------
@@ -247,7 +267,17 @@ def losses(histories, floors, window=200):
 
 
 def ends(posterior):
-    """Return the ends of an axis that holds both means."""
+    """Return the ends of an axis that holds both means.
+
+    Parameters
+    ----------
+    posterior : mixtures.exact.Posterior
+        Of the two means.
+
+    Returns
+    -------
+    low, high : float
+    """
     return posterior.mean[0] - 5 * posterior.sd[0], posterior.mean[1] + 5 * posterior.sd[1]
 
 

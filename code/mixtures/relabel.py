@@ -39,11 +39,13 @@ def relabel(
     tree : xarray.DataTree
         A trace as ArviZ has it, with dims chain and draw in its posterior.
     method : str
-        "order": sort by `var_name`; see `by_order`.
-        "pra": nearest to `pivot` in the variables `var_name`; see `pra`.
-        "ecr": most like `pivot` in the first of `allocations`; see `ecr`.
-        "ecr-iterative": the same, with a pivot that the draws agree on; see `ecr_iterative`.
-        "stephens": draws agree on `probabilities`; see `stephens`.
+        One of
+
+        - "order": sort by `var_name`; see `by_order`.
+        - "pra": nearest to `pivot` in the variables `var_name`; see `pra`.
+        - "ecr": most like `pivot` in the first of `allocations`; see `ecr`.
+        - "ecr-iterative": the same, with a pivot that the draws agree on; see `ecr_iterative`.
+        - "stephens": draws agree on `probabilities`; see `stephens`.
     var_name : str or list of str
         For "order" one variable, for "pra" one or several.
     component_dim : str or list of str
@@ -55,7 +57,7 @@ def relabel(
     pivot : array_like or mapping, optional
         For "pra" shape [component, parameter], or arrays [component, ...] by name of variable; for "ecr" the labels
         [n]. If None, that of the draw with the highest log density in the sample statistics.
-    probabilities : str or xarray.DataArray
+    probabilities : str or xarray.DataArray, optional
         For "stephens": variable of the posterior, or result of `memberships`; dims chain, draw, one more, and the
         component's.
     max_iterations : int

@@ -26,7 +26,13 @@ METHODS = {
 
 
 def begin(chapter):
-    """Set the house style, keep progress messages out of the page, and name the chapter for the ledger."""
+    """Set the house style, keep progress messages out of the page, and name the chapter for the ledger.
+
+    Parameters
+    ----------
+    chapter : str
+        The name of the chapter's file, without its ending.
+    """
     claims.begin(chapter)
     logging.getLogger("pymc").setLevel(logging.WARNING)
     # the same drawing gives the same bytes
@@ -51,7 +57,23 @@ def begin(chapter):
 
 
 def source(thing):
-    """Return the source of a function without its docstring, to be displayed in a chapter."""
+    """Return the source of a function without its docstring, to be displayed in a chapter.
+
+    Parameters
+    ----------
+    thing : function or class
+        From the top level of a module.
+
+    Returns
+    -------
+    IPython.display.Markdown
+        A block of Python code.
+
+    Raises
+    ------
+    TypeError or OSError
+        If `thing` has no source, as what is built into Python.
+    """
     lines = inspect.getsource(thing).splitlines()
     function = ast.parse("\n".join(lines)).body[0]
     if ast.get_docstring(function) is not None:

@@ -18,16 +18,16 @@ OVERLAPPING, COLLAPSED = "overlapping components", "collapsed component"
 NOT, NOT_ONLY, UNKNOWN = "not label switching", "not only label switching", "cannot tell"
 
 _RELABEL = "Use label-free summaries as they are, and sort or relabel the draws before any summary by component."
-_REPAIR = "Repair the sampling first (longer runs, other starts, a better parametrisation), then diagnose again."
+_REPAIR = "Repair the model or the sampling first (priors, parametrisation, longer runs), then diagnose again."
 # what to do next, and the page of the book that says how
 LINKS = {
     NONE: ("Use label-free summaries as they are; name the components by an order you choose.", "label_switching.html"),
     BETWEEN: (_RELABEL, "ordering.html"),
     WITHIN: (_RELABEL, "ordering.html"),
     OVERLAPPING: ("Ask label-free questions, or fewer components: names mean little here.", "identifiability.html"),
-    COLLAPSED: ("Try fewer components, or a prior that keeps weights from zero.", "identifiability.html"),
-    NOT: (_REPAIR, "label_switching.html"),
-    NOT_ONLY: (_REPAIR, "label_switching.html"),
+    COLLAPSED: ("Try fewer components, or a prior that keeps weights from zero.", "beyond.html#collapse"),
+    NOT: (_REPAIR, "beyond.html#going-wrong"),
+    NOT_ONLY: (_REPAIR, "beyond.html#going-wrong"),
     UNKNOWN: ("Sample at least 4 chains of 500 finite draws, then diagnose again.", "label_switching.html"),
 }
 
@@ -66,7 +66,7 @@ class Diagnosis:
     def __str__(self):
         parts = [f"{self.verdict[0].upper()}{self.verdict[1:]}. {self.summary}"]
         parts += [f"- {line}" for line in self.evidence]
-        parts += [self.unknown, f"Next: {self.next_step} See {self.link}"]
+        parts += [self.unknown, f"Next: {self.next_step} (In the book: {self.link})"]
         wrapped = [textwrap.fill(p, 79, subsequent_indent="  " * p.startswith("- ")) for p in parts if p]
         return "\n".join(wrapped)
 
@@ -175,7 +175,8 @@ def _failures(trace, scores, failing, moving, sound):
     if failing:
         rhats = [float(scores["rhat"].sel(quantity=q[0])) for q in failing]
         worst = scores.sel(quantity=failing[int(np.argmax(np.nan_to_num(rhats, nan=np.inf)))][0])
-        lines.append(f"{len(failing)} label-free quantities disagree; the worst, {worst['quantity'].item()}, has R-hat "
+        many = "ies disagree" if len(failing) > 1 else "y disagrees"
+        lines.append(f"{len(failing)} label-free quantit{many}; the worst, {worst['quantity'].item()}, has R-hat "
                      f"{float(worst['rhat']):.2f} (chance allows {float(worst['alarm']):.2f}).")
         if sound.sum() >= 2:
             lines.append(f"Without {_chains(trace.chains[~sound])} the others agree.")

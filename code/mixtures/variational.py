@@ -62,9 +62,11 @@ def importance(q, posterior, draws, seed):
     q : Gaussian or Symmetrised
         A Gaussian in an ordered space has the joint density on mu1 < mu2 for its target, all others that on the plane.
     posterior : mixtures.exact.Posterior
+        Of the model and data that `q` approximates.
     draws : int
         A hundred or more.
     seed : int
+        Of the random generator, at least 0.
 
     Returns
     -------
@@ -155,9 +157,11 @@ def best(posterior, family="mean-field", space="raw", start="mode"):
     Parameters
     ----------
     posterior : mixtures.exact.Posterior
+        What to approximate.
     family : {"mean-field", "full-rank"}
         Whether the coordinates are independent.
     space : {"raw", "log gap", "centred"}
+        The coordinates in which it is a Gaussian; see `Gaussian`.
     start : {"mode", "saddle"} or Gaussian
         Where to climb from. "mode" is the highest mode with mu1 < mu2. "saddle" is the pass between the
         modes, and the climb keeps to Gaussians that are their own mirror images: the best of those straddles both
@@ -212,6 +216,7 @@ def curvature(gaussian, posterior, family="mean-field"):
     gaussian : Gaussian
         As `best` returns it.
     posterior : mixtures.exact.Posterior
+        What the Gaussian approximates.
     family : {"mean-field", "full-rank"}
         The directions looked at: means and log standard deviations, or means and the Cholesky factor with its diagonal
         in logarithms. A mean-field optimum may be looked at in full rank too.

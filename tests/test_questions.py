@@ -1,0 +1,67 @@
+"""The questions that readers come with: each has a section that asks it, that the index leads to, and that measures."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+BOOK = Path(__file__).parents[1] / "book"
+TEXTS = {page.name: page.read_text("utf-8") for page in sorted(BOOK.glob("*.md"))}
+# the label of each section, and words that its heading has to hold
+QUESTIONS = {
+    "initval": "initval avoids NaN",
+    "prior-draws": "prior predictive draws unordered",
+    "k-factorial": "need the K!",
+    "old-fits": "old fits wrong",
+    "new-peaks": "new peaks or divergences",
+    "sort-afterwards": "sort afterwards",
+    "several-dimensions": "which coordinate do I order",
+    "diagnose": "label switching or a real failure",
+    "which-to-trust": "ADVI and NUTS disagree",
+    "seed-or-start": "change with the seed or the start",
+    "memberships": "memberships after marginalising z",
+    "how-many": "How many components, and why does the wrong number predict well",
+}
+# what readers paste into a search engine, and where it is explained
+MESSAGES = {
+    "SamplingError: Initial evaluation of model at starting point failed!": ("practice.md", "ordering.md"),
+    "All initialization points failed": ("practice.md",),
+    "The rhat statistic is larger than 1.01 for some parameters.": ("practice.md",),
+    "The effective sample size per chain is smaller than 100 for some parameters.": ("practice.md",),
+    "Average Loss = nan": ("practice.md", "ordering.md"),
+    "divergences after tuning": ("practice.md",),
+    "Estimated shape parameter of Pareto distribution is greater than 0.70": ("practice.md",),
+}
+
+
+def section(label):
+    """Return the heading and the text of the section that has a label."""
+    found = [
+        re.search(rf"^\({re.escape(label)}\)=\n(#+) (.+)\n((?:.*\n)*?)(?=^\1 |\Z)", text, re.MULTILINE)
+        for text in TEXTS.values()
+    ]
+    (match,) = [m for m in found if m]
+    return match[2], match[3]
+
+
+@pytest.mark.parametrize("label", QUESTIONS)
+def test_a_question_is_a_heading_and_stands_on_the_index(label):
+    heading, _ = section(label)
+    assert QUESTIONS[label] in heading
+    assert "?" in heading or heading.endswith("Why")
+    assert f"]({label})" in TEXTS["index.md"]
+
+
+@pytest.mark.parametrize("label", QUESTIONS)
+def test_an_answer_comes_first_and_is_claimed(label):
+    """The first paragraph is prose, not code or a figure; a claim stands behind the section."""
+    _, text = section(label)
+    assert re.match(r"[A-Z*`\[{]", text.strip())
+    assert not text.strip().startswith(("```", ":::"))
+    assert re.search(r"^ *claim\(", text, re.MULTILINE)
+
+
+@pytest.mark.parametrize(("message", "page"), [(m, page) for m, pages in MESSAGES.items() for page in pages])
+def test_a_message_that_readers_search_for_stands_in_the_text(message, page):
+    """On one line, for a line's end would break a search in the source; search engines join lines anyway."""
+    assert message in re.sub(r"\s+", " ", TEXTS[page])
