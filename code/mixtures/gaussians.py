@@ -257,24 +257,7 @@ class Symmetrised:
         means[swap] = means[swap, ::-1]
         return means
 
-    def sample(self, draws, seed):
-        """Draw independently, from a seed.
-
-        Parameters
-        ----------
-        draws, seed : int
-            How many draws, at least 1, and the seed of the random generator, at least 0.
-
-        Returns
-        -------
-        xarray.DataArray ``means``, dims (chain, draw, component), one chain
-
-        Raises
-        ------
-        ValueError
-            If `draws` is not a whole number of 1 or more, or `seed` not one of 0 or more.
-        """
-        return to_draws(self.draw(draws, data.generator(seed)))
+    sample = Gaussian.sample
 
 
 def symmetrise(gaussian):
