@@ -106,6 +106,13 @@ def test_fingerprint_follows_code_and_data_and_comes_back(tree, name):
     assert execution.fingerprint(tree) == before
 
 
+def test_fingerprint_ignores_the_press(tree):
+    before = execution.fingerprint(tree)
+    (tree / "code/bookbuild").mkdir()
+    (tree / "code/bookbuild/links.py").write_text("1\n")
+    assert execution.fingerprint(tree) == before
+
+
 def test_fingerprint_notices_a_new_and_a_renamed_module(tree):
     names = [execution.fingerprint(tree)]
     (tree / "code/mixtures/exact.py").write_text("1\n")

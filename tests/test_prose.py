@@ -206,3 +206,10 @@ def test_no_filler(page):
     filler = r"in this (section|chapter),? we( wi|')ll|\bsimply\b|\bobviously\b|it (is important to|should be) noted?\b"
     text = re.sub(r"\s+", " ", prose(page.read_text("utf-8")))
     assert [found[0] for found in re.finditer(filler, text, re.IGNORECASE)] == []
+
+
+def test_no_chapter_imports_the_press():
+    """Outputs are kept when the press is edited, so none may depend on it."""
+    for page in PAGES:
+        cells = "\n".join(CELL.findall(page.read_text("utf-8")))
+        assert not re.search(r"\bbookbuild\b", cells), page.name
