@@ -3,13 +3,11 @@
 It knows nothing of mixtures. ``_config.yml`` lists it, so that plain ``jupyter-book build .`` has it too.
 """
 
-from bookbuild import execution, ledger, links, typography
+from bookbuild import accessibility, bundle, execution, figures, findability, formulas, ledger, links, typography
 
 
 def setup(app):
     """Connect the press to Sphinx."""
-    execution.setup(app)
-    ledger.setup(app)
-    links.setup(app)
-    typography.setup(app)
+    for part in (execution, ledger, links, typography, formulas, figures, accessibility, findability, bundle):
+        part.setup(app)
     return {"parallel_read_safe": False, "parallel_write_safe": True, "env_version": 1}

@@ -40,11 +40,19 @@ def branch(root):
     return head.removeprefix("origin/") or "main"
 
 
+def pages(url):
+    """Return the address where GitHub Pages publishes a repository."""
+    owner, name = url.split("/")[-2:]
+    host = f"{owner.lower()}.github.io"
+    return f"https://{host}/" if name.lower() == host else f"https://{host}/{name}/"
+
+
 def add_links(app, config):
-    """Give the theme its repository, edit, issue and Binder buttons, or none of them."""
+    """Give the theme its repository, edit, issue and Binder buttons and the book its address, or none of them."""
     url = repository(app.srcdir)
     if url is None:
         return
+    config.html_baseurl = config.html_baseurl or pages(url)
     config.html_theme_options |= {
         "repository_url": url,
         "repository_branch": branch(app.srcdir),

@@ -1,0 +1,167 @@
+"""One style sheet, one script and a handful of icons for all pages, without what no page uses."""
+
+import hashlib
+import io
+import os
+import posixpath
+import re
+import shutil
+from pathlib import Path
+
+import lightningcss
+from fontTools import subset
+from fontTools.ttLib import TTFont
+
+# what the theme's templates would load by themselves, before and after the files that Sphinx knows of
+THEME_STYLES = ["basic.css", "styles/pydata-sphinx-theme.css"]
+THEME_SCRIPTS = ["scripts/bootstrap.js", "scripts/pydata-sphinx-theme.js"]
+# only the search page needs these
+APART = ["searchtools.js", "language_data.js"]
+NAME = re.compile(r"[\w-]+")
+SELECTOR = re.compile(r"[.#]([A-Za-z_][\w-]*)")
+FONT_FACE = re.compile(r"@font-face\s*\{[^}]*\}")
+ICON_FONT = re.compile(r"Font Awesome.*?url\(([^)]*\.woff2)\)", re.DOTALL)
+ADDRESS = re.compile(r"url\(\s*(['\"]?)(?![a-z]+:|/|#)([^)'\"]+)\1\s*\)")
+
+
+def setup(app):
+    """Connect to Sphinx."""
+    app.add_config_value("bookbuild_digest", "", "html")
+    app.connect("config-inited", prepare)
+    # after all who add files to a page, and after the theme has written its colours of code
+    app.connect("html-page-context", gather, priority=900)
+    app.connect("build-finished", bundle, priority=900)
+
+
+def prepare(app, config):
+    """Let the press's templates come before the theme's, and have all pages printed anew when the press or an asset changed."""
+    press = Path(__file__).parent
+    config.templates_path.append(str(press / "templates"))
+    folders = [press, *(Path(app.srcdir) / folder for folder in config.html_static_path)]
+    files = sorted(file for folder in folders for file in folder.rglob("*") if file.is_file() and file.suffix != ".pyc")
+    config.bookbuild_digest = hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
+
+
+def gather(app, pagename, templatename, context, doctree):
+    """Take a page's style sheets and scripts from it, and note them for the bundle.
+
+    Scripts without a file are left out: they set options of the theme's search as one types, which this book does not have.
+    """
+    if app.builder.name == "html":
+        for kind in ("css_files", "script_files"):
+            files = [str(file.filename) for file in context[kind] if file.filename]
+            _gathered(app, kind).update(dict.fromkeys(name.removeprefix("_static/") for name in files))
+            context[kind] = []
+
+
+def bundle(app, exception):
+    """Write the bundle, and delete what went into it."""
+    if exception is not None or not _gathered(app, "css_files"):
+        return
+    static = Path(app.outdir) / "_static"
+    styles = [*THEME_STYLES, *_gathered(app, "css_files")]
+    scripts = [name for name in [*_gathered(app, "script_files"), *THEME_SCRIPTS] if name not in APART]
+    # the leading semicolon keeps one file's "use strict" from ruling the others
+    code = "".join(f";\n{(static / name).read_text('utf-8')}" for name in scripts)
+    pages = [page.read_text("utf-8") for page in Path(app.outdir).rglob("*.html") if static not in page.parents]
+    sheet = "\n".join(_style(static, name) for name in styles)
+    sheet = with_few_icons(purge(sheet, [code, *pages]), static)
+    for name, text in (("book.css", sheet), ("book.js", code)):
+        # never half a file in the place of a whole one
+        (static / f"{name}.new").write_text(text, "utf-8")
+        os.replace(static / f"{name}.new", static / name)
+    for name in [*styles, *scripts]:
+        (static / name).unlink()
+    for folder in ("scripts", "styles", "vendor"):
+        shutil.rmtree(static / folder, ignore_errors=True)
+
+
+def purge(sheet, texts):
+    """Return a style sheet without the rules for names that occur nowhere, and without spaces.
+
+    Parameters
+    ----------
+    sheet : str
+        CSS.
+    texts : iterable of str
+        All pages, and all scripts that may give names to elements.
+
+    Returns
+    -------
+    str
+    """
+    known = set().union(*map(NAME.findall, texts))
+    unused = set(SELECTOR.findall(sheet)) - known
+    return lightningcss.process_stylesheet(sheet, unused_symbols=unused, minify=True)
+
+
+def with_few_icons(sheet, static):
+    """Return the style sheet with icon fonts that hold the icons it names and no others.
+
+    Parameters
+    ----------
+    sheet : str
+        CSS whose ``@font-face`` rules name the theme's icon fonts, below `static`.
+    static : pathlib.Path
+        The folder of the style sheet; the small fonts are written there.
+
+    Returns
+    -------
+    str
+    """
+    # icons are named by characters of Unicode's private use area
+    icons = {ord(character) for character in sheet if "\ue000" <= character <= "\uf8ff"}
+
+    def smaller(rule):
+        font = ICON_FONT.search(rule[0])
+        if font is None:
+            return rule[0]
+        name, small = f"icons-{Path(font[1]).name}", shrink(static / font[1], icons)
+        if small is None:
+            return ""
+        (static / name).write_bytes(small)
+        return re.sub(r"src:[^;}]*", f'src:url({name})format("woff2")', rule[0])
+
+    return FONT_FACE.sub(smaller, sheet)
+
+
+def shrink(path, characters):
+    """Return a font as WOFF2 with these characters and no others, or None where it has none of them.
+
+    Parameters
+    ----------
+    path : path-like
+        The font.
+    characters : set of int
+        Unicode code points.
+
+    Returns
+    -------
+    bytes or None
+    """
+    # the font keeps its own date, so that the same icons give the same bytes
+    font = TTFont(path, recalcTimestamp=False)
+    wanted = characters & set(font.getBestCmap())
+    if not wanted:
+        return None
+    subsetter = subset.Subsetter(subset.Options(layout_features=[], hinting=False))
+    subsetter.populate(unicodes=wanted)
+    subsetter.subset(font)
+    font.flavor = "woff2"
+    written = io.BytesIO()
+    font.save(written)
+    return written.getvalue()
+
+
+def _style(static, name):
+    """Return a style sheet whose addresses are as seen from the bundle's folder."""
+    folder = posixpath.dirname(name)
+    text = (static / name).read_text("utf-8")
+    return ADDRESS.sub(lambda found: f"url({posixpath.normpath(posixpath.join(folder, found[2]))})", text)
+
+
+def _gathered(app, kind):
+    """Return the names of the files of a kind, in the order in which pages load them, as the keys of a dict."""
+    if not hasattr(app, "bookbuild_gathered"):
+        app.bookbuild_gathered = {"css_files": {}, "script_files": {}}
+    return app.bookbuild_gathered[kind]

@@ -1,0 +1,62 @@
+"""Figures that load when they are looked at, and whose place is kept until then."""
+
+import re
+from pathlib import Path
+
+IMAGE = re.compile(r'<img (?=[^>]*\bsrc="([^"]+\.svg)")')
+# matplotlib's sizes are in points; a screen's are in pixels, of which an inch has 96 where it has 72 points
+SIZE = re.compile(r'<svg\b[^>]*? width="([\d.]+)pt" height="([\d.]+)pt"', re.DOTALL)
+PIXELS = 96 / 72
+LONG = re.compile(r"(?<=\d\.\d\d)\d+")
+
+
+def setup(app):
+    """Connect to Sphinx."""
+    app.connect("html-page-context", reserve)
+    # before the pictures are copied
+    app.connect("build-finished", shorten)
+
+
+def reserve(app, pagename, templatename, context, doctree):
+    """Give every picture of a page its size, and let all but the first wait until a reader comes near."""
+    if app.builder.name == "html" and "body" in context:
+        sources = {name: source for source, name in app.builder.images.items()}
+        context["body"] = with_sizes(context["body"], lambda name: Path(app.srcdir) / sources[name])
+
+
+def with_sizes(body, find):
+    """Return HTML whose pictures have sizes and, but for the first, wait.
+
+    Parameters
+    ----------
+    body : str
+    find : callable
+        Returns the path of a picture's file by its name.
+
+    Returns
+    -------
+    str
+    """
+    count = 0
+
+    def sized(found):
+        nonlocal count
+        count += 1
+        size = SIZE.search(find(Path(found[1]).name).read_text("utf-8"))
+        place = f'width="{_pixels(size[1])}" height="{_pixels(size[2])}" ' if size else ""
+        return f"<img {place}" + ('loading="lazy" decoding="async" ' if count > 1 else "")
+
+    return IMAGE.sub(sized, body)
+
+
+def shorten(app, exception):
+    """Cut coordinates to a hundredth of a point, which is finer than any screen and spares a quarter of the bytes."""
+    if exception is None and app.builder.name == "html":
+        for picture in (Path(app.outdir) / "_images").glob("*.svg"):
+            drawn = picture.read_text("utf-8")
+            if (short := LONG.sub("", drawn)) != drawn:
+                picture.write_text(short, "utf-8")
+
+
+def _pixels(points):
+    return round(float(points) * PIXELS)

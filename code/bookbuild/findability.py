@@ -1,0 +1,72 @@
+"""What search engines and link previews read: descriptions, structured data, a sitemap and a picture."""
+
+import base64
+import json
+import posixpath
+from pathlib import Path
+from xml.sax.saxutils import escape
+
+from docutils import nodes
+
+from bookbuild import execution
+
+CARD = "_static/card.png"
+
+
+def setup(app):
+    """Connect to Sphinx."""
+    app.connect("html-page-context", describe)
+    app.connect("build-finished", write)
+
+
+def describe(app, pagename, templatename, context, doctree):
+    """Give the page's template its description, and the page as a learning resource in the words of schema.org."""
+    found = doctree.findall(nodes.meta) if doctree else ()
+    context["description"] = next((meta["content"] for meta in found if meta.get("name") == "description"), None)
+    context["card"] = posixpath.join(app.config.html_baseurl, CARD)
+    context["resource"] = resource(app.config, pagename, context)
+
+
+def resource(config, pagename, context):
+    """Return a page as a learning resource, as JSON that may stand in a script element.
+
+    Parameters
+    ----------
+    config : sphinx.config.Config
+    pagename : str
+    context : dict
+        Of the page's template: its title, description and, where the book's address is known, its own.
+
+    Returns
+    -------
+    str
+    """
+    book = {"@type": ["Book", "LearningResource"], "name": config.html_title, "inLanguage": config.language}
+    whole = pagename == config.root_doc
+    page = book if whole else {"@type": ["Chapter", "LearningResource"], "name": nodes.unescape(context.get("title", "")), "isPartOf": book}
+    page = {"@context": "https://schema.org", **page, "description": context["description"], "isAccessibleForFree": True}
+    page |= {"author": {"@type": "Organization", "name": config.author}, "learningResourceType": "interactive textbook"}
+    if context.get("pageurl"):
+        page["url"] = context["pageurl"]
+    # a description may not end the element
+    return json.dumps(page, ensure_ascii=False).replace("<", "\\u003c")
+
+
+def write(app, exception):
+    """Write the picture of the book, and where the book's address is known the sitemap."""
+    if exception is not None or app.builder.name != "html":
+        return
+    notebook = execution.executed(app, app.config.root_doc)
+    for output in execution.outputs(notebook or {"cells": []}):
+        if output.get("metadata", {}).get("card"):
+            (Path(app.outdir) / CARD).write_bytes(base64.b64decode(output["data"]["image/png"]))
+    if app.config.html_baseurl:
+        pages = [posixpath.join(app.config.html_baseurl, app.builder.get_target_uri(page)) for page in sorted(app.env.found_docs)]
+        (Path(app.outdir) / "sitemap.xml").write_text(sitemap(pages), "utf-8")
+
+
+def sitemap(addresses):
+    """Return the addresses as a sitemap, in the protocol of sitemaps.org."""
+    lines = [f"<url><loc>{escape(address)}</loc></url>" for address in addresses]
+    head = '<?xml version="1.0" encoding="UTF-8"?>\n<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">'
+    return "\n".join([head, *lines, "</urlset>", ""])

@@ -1,0 +1,80 @@
+"""Formulas, set by KaTeX while the book is built: a page neither loads KaTeX nor runs it, and shows them without scripts."""
+
+import functools
+from pathlib import Path
+
+import dukpy
+import sphinxcontrib.katex
+from docutils import nodes
+from sphinx.util import logging
+from sphinx.util.math import get_node_equation_number
+
+logger = logging.getLogger(__name__)
+
+
+def setup(app):
+    """Connect to Sphinx."""
+    app.add_html_math_renderer("built", inline_renderers=(visit_inline, None), block_renderers=(visit_block, None))
+
+
+@functools.cache
+def _engine():
+    """Return a JavaScript interpreter that has read KaTeX."""
+    script = Path(sphinxcontrib.katex.__file__).with_name("katex.min.js").read_text("utf-8")
+    engine = dukpy.JSInterpreter()
+    engine.evaljs(f"var module = {{exports: {{}}}}, exports = module.exports; {script}; null")
+    return engine
+
+
+@functools.cache
+def render(tex, display=False):
+    """Return a formula as HTML, with MathML beside it for screen readers.
+
+    Parameters
+    ----------
+    tex : str
+        In the LaTeX that KaTeX reads.
+    display : bool
+        Whether it stands on a line of its own.
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    ValueError
+        If KaTeX cannot read it.
+    """
+    call = "module.exports.renderToString(dukpy.tex, {displayMode: dukpy.display})"
+    try:
+        return _engine().evaljs(call, tex=tex, display=display)
+    except dukpy.JSRuntimeError as error:
+        raise ValueError(str(error).splitlines()[0]) from error
+
+
+def visit_inline(translator, node):
+    """Print a formula in running text."""
+    translator.body.append(translator.starttag(node, "span", "", CLASS="math"))
+    _print(translator, node, display=False)
+    translator.body.append("</span>")
+    raise nodes.SkipNode
+
+
+def visit_block(translator, node):
+    """Print a formula on a line of its own, with its number if it has one."""
+    translator.body.append(translator.starttag(node, "div", CLASS="math"))
+    if node["number"]:
+        translator.body.append(f'<span class="eqno">({get_node_equation_number(translator, node)})')
+        translator.add_permalink_ref(node, "Link to this equation")
+        translator.body.append("</span>")
+    _print(translator, node, display=True)
+    translator.body.append("</div>\n")
+    raise nodes.SkipNode
+
+
+def _print(translator, node, display):
+    try:
+        translator.body.append(render(node.astext(), display))
+    except ValueError as error:
+        logger.warning("formula: %s", error, location=node)
