@@ -400,6 +400,7 @@ def test_buttons_lead_to_the_repository_that_printed_the_book_or_are_left_out(bo
 
     for name in ("index", *CHAPTERS, "ledger"):
         assert hosts(name) == []
+        assert book.page(name).select("link[rel=canonical]") == []
     code, log = book.build(*STRICT, GITHUB_REPOSITORY="someone/fork")
     assert code == 0, log[-3000:]
     for name in CHAPTERS:
@@ -409,8 +410,24 @@ def test_buttons_lead_to_the_repository_that_printed_the_book_or_are_left_out(bo
             f"https://mybinder.org/v2/gh/someone/fork/main?urlpath=lab/tree/book/{name}.md",
         } <= set(hosts(name))
     for name in ("index", *CHAPTERS, "ledger"):
+        link = book.page(name).select_one("link[rel=canonical]")
+        assert link["href"] == f"https://someone.github.io/fork/book/{name}.html"
         for place in hosts(name):
-            assert re.match(r"https://(github\.com|mybinder\.org/v2/gh)/someone/fork(/|\?|$)", place), place
+            assert re.match(r"https://(github\.com|mybinder\.org/v2/gh|someone\.github\.io)/(someone/)?fork(/|\?|$)", place), place
+    sitemap = (book.top / "_build/html/sitemap.xml").read_text("utf-8")
+    assert re.findall(r"<loc>(.*?)</loc>", sitemap) == [
+        f"https://someone.github.io/fork/book/{name}.html" for name in sorted(["index", *CHAPTERS, "ledger"])
+    ]
+
+
+def test_edited_style_is_printed_and_executes_nothing(book):
+    sheet = book.top / "_build/html/_static/book.css"
+    assert "#fedcba" not in sheet.read_text("utf-8")
+    book.write("book/assets/house.css", (book.top / "book/assets/house.css").read_text("utf-8") + "\nh1 { color: #fedcba; }\n")
+    code, log = book.build(*STRICT)
+    assert code == 0, log[-3000:]
+    assert book.ran() == []
+    assert "#fedcba" in sheet.read_text("utf-8")
 
 
 def broken(book, edits, named, builds, **environ):
@@ -471,6 +488,7 @@ def test_claims_astray_stop_every_build_until_mended_and_are_all_named(book):
     broken(book, edits, named, [(), STRICT], BOOK_CLAIMS_GATHER="1")
 
 
-def test_unknown_number_and_dead_link_stop_every_strict_build_until_mended(book):
-    edits = [("book/one.md", "give or take", "not {glue:text}`nothing:.1f`, see [](nowhere.md)")]
-    broken(book, edits, ["No key 'nothing' found", "'nowhere.md'"], [STRICT, STRICT])
+def test_unknown_number_dead_link_and_bad_formula_stop_every_strict_build_until_mended(book):
+    edits = [("book/one.md", "give or take", "not {glue:text}`nothing:.1f`, see [](nowhere.md), with $\\nosuch$")]
+    named = ["No key 'nothing' found", "'nowhere.md'", "formula: ParseError: KaTeX parse error"]
+    broken(book, edits, named, [STRICT, STRICT])

@@ -22,5 +22,6 @@ def setup(app):
 
 def mend(app, pagename, templatename, context, doctree):
     """Put a page's body right."""
-    for pattern, better in MENDS:
-        context["body"] = pattern.sub(better, context.get("body", ""))
+    if "body" in context:
+        for pattern, better in MENDS:
+            context["body"] = pattern.sub(better, context["body"])

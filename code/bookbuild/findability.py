@@ -1,8 +1,10 @@
 """What search engines and link previews read: descriptions, structured data, a sitemap and a picture."""
 
 import base64
+import html
 import json
 import posixpath
+import re
 from pathlib import Path
 from xml.sax.saxutils import escape
 
@@ -11,6 +13,7 @@ from docutils import nodes
 from bookbuild import execution
 
 CARD = "_static/card.png"
+TAG = re.compile(r"<[^>]*>")
 
 
 def setup(app):
@@ -24,7 +27,7 @@ def describe(app, pagename, templatename, context, doctree):
     found = doctree.findall(nodes.meta) if doctree else ()
     context["description"] = next((meta["content"] for meta in found if meta.get("name") == "description"), None)
     context["card"] = posixpath.join(app.config.html_baseurl, CARD)
-    context["resource"] = resource(app.config, pagename, context)
+    context["resource"] = resource(app.config, pagename, context) if context["description"] else None
 
 
 def resource(config, pagename, context):
@@ -43,7 +46,8 @@ def resource(config, pagename, context):
     """
     book = {"@type": ["Book", "LearningResource"], "name": config.html_title, "inLanguage": config.language}
     whole = pagename == config.root_doc
-    page = book if whole else {"@type": ["Chapter", "LearningResource"], "name": nodes.unescape(context.get("title", "")), "isPartOf": book}
+    title = html.unescape(TAG.sub("", context["title"]))
+    page = book if whole else {"@type": ["Chapter", "LearningResource"], "name": title, "isPartOf": book}
     page = {"@context": "https://schema.org", **page, "description": context["description"], "isAccessibleForFree": True}
     page |= {"author": {"@type": "Organization", "name": config.author}, "learningResourceType": "interactive textbook"}
     if context.get("pageurl"):
