@@ -1,0 +1,212 @@
+"""What the press makes of Sphinx's pages: formulas, figures, one bundle, and words for search engines."""
+
+import json
+import re
+import xml.etree.ElementTree as ET
+from types import SimpleNamespace
+
+import pytest
+from bookbuild import accessibility, bundle, figures, findability, formulas, links
+from bs4 import BeautifulSoup
+from fontTools.fontBuilder import FontBuilder
+from fontTools.pens.ttGlyphPen import TTGlyphPen
+from fontTools.ttLib import TTFont
+
+# Formulas
+
+
+def test_formula_is_drawn_and_said():
+    drawn = BeautifulSoup(formulas.render(r"\mu_1 < \mu_2"), "html.parser")
+    assert drawn.select_one(".katex-html")["aria-hidden"] == "true"
+    assert drawn.select_one("math annotation").text == r"\mu_1 < \mu_2"
+    assert not drawn.select(".katex-display")
+
+
+def test_formula_on_a_line_of_its_own_is_larger():
+    assert BeautifulSoup(formulas.render(r"\int f", display=True), "html.parser").select(".katex-display")
+
+
+def test_formula_does_not_depend_on_those_before_it():
+    first = formulas.render.__wrapped__(r"\frac{1}{2}")
+    formulas.render.__wrapped__(r"\def\frac{oops} x")
+    assert formulas.render.__wrapped__(r"\frac{1}{2}") == first
+
+
+@pytest.mark.parametrize("tex", [r"\nosuch", r"\frac{1}", "a_b_c", "{"])
+def test_formula_that_cannot_be_read_is_refused_in_one_line(tex):
+    with pytest.raises(ValueError, match=r"^ParseError: KaTeX parse error: [^\n]+$"):
+        formulas.render(tex)
+
+
+# Figures
+
+PICTURE = '<?xml version="1.0"?>\n<svg xmlns:x="y" width="432.5pt" height="216pt" viewBox="0 0 432.5 216" version="1.1">{}</svg>'
+
+
+def test_pictures_have_their_sizes_and_all_but_the_first_wait(tmp_path):
+    (tmp_path / "a.svg").write_text(PICTURE.format(""))
+    body = '<p><img alt="one" src="../_images/a.svg" /> and <img src="../_images/a.svg" alt="two" /> <img src="b.png"/></p>'
+    images = BeautifulSoup(figures.with_sizes(body, lambda name: tmp_path / name), "html.parser").select("img")
+    assert [(i.get("width"), i.get("height"), i.get("loading")) for i in images] == [
+        ("577", "288", None),
+        ("577", "288", "lazy"),
+        (None, None, None),
+    ]
+    assert [image.get("alt") for image in images] == ["one", "two", None]
+
+
+def test_picture_of_unknown_size_keeps_its_place_free_for_the_browser(tmp_path):
+    (tmp_path / "a.svg").write_text("<svg viewBox='0 0 1 1'></svg>")
+    assert figures.with_sizes('<img src="a.svg">', lambda name: tmp_path / name) == '<img src="a.svg">'
+
+
+def test_coordinates_are_cut_and_nothing_else_changes(tmp_path):
+    (tmp_path / "_images").mkdir()
+    picture = tmp_path / "_images" / "a.svg"
+    picture.write_text(PICTURE.format('<path id="m123456789" d="M 1.234567 -0.999999 L 12 3.4 1e-05" fill="#123456"/>'))
+    app = SimpleNamespace(outdir=tmp_path, builder=SimpleNamespace(name="html"))
+    figures.shorten(app, None)
+    (drawn,) = ET.parse(picture).getroot()
+    assert drawn.attrib == {"id": "m123456789", "d": "M 1.23 -0.99 L 12 3.4 1e-05", "fill": "#123456"}
+    figures.shorten(app, None)
+    assert ET.parse(picture).getroot()[0].attrib == drawn.attrib
+
+
+# The bundle
+
+
+def test_rules_for_names_that_occur_nowhere_are_left_out():
+    sheet = ".used{color:red}.unused{color:red}#there .used{color:blue}.used .unused{color:red}#nowhere{color:red}h1{color:tan}"
+    left = bundle.purge(sheet, ['<p class="used" id="there">', "classList.add('set-by-script')"])
+    assert left == ".used{color:red}#there .used{color:#00f}h1{color:tan}"
+
+
+def test_names_given_by_scripts_are_kept():
+    assert ".set-by-script" in bundle.purge(".set-by-script{color:red}", ["<p>", "classList.add('set-by-script')"])
+
+
+@pytest.fixture
+def icons(tmp_path):
+    """Return a folder with an icon font of three icons."""
+    names = {0xF001: "one", 0xF002: "two", 0xF003: "three"}
+    pen = TTGlyphPen(None)
+    pen.moveTo((0, 0))
+    pen.lineTo((0, 500))
+    pen.lineTo((500, 0))
+    pen.closePath()
+    builder = FontBuilder(1000, isTTF=True)
+    builder.setupGlyphOrder([".notdef", *names.values()])
+    builder.setupCharacterMap(names)
+    builder.setupGlyf(dict.fromkeys([".notdef", *names.values()], pen.glyph()))
+    builder.setupHorizontalMetrics(dict.fromkeys([".notdef", *names.values()], (600, 0)))
+    builder.setupHorizontalHeader()
+    builder.setupNameTable({"familyName": "Icons"})
+    builder.setupOS2()
+    builder.setupPost()
+    builder.font.flavor = "woff2"
+    builder.save(tmp_path / "all.woff2")
+    return tmp_path
+
+
+FACE = '@font-face{font-family:"Font Awesome 6 Free";src:url(all.woff2)format("woff2"),url(all.ttf)format("truetype")}'
+
+
+def test_icon_font_holds_the_icons_that_are_named(icons):
+    sheet = bundle.with_few_icons(FACE + '.fa-two{--fa:"\uf002"}', icons)
+    (name,) = re.findall(r"url\(([^)]+)\)", sheet)
+    small = TTFont(icons / name)
+    assert set(small.getBestCmap()) == {0xF002}
+    assert small.flavor == "woff2"
+    assert bundle.shrink(icons / "all.woff2", {0xF002}) == bundle.shrink(icons / "all.woff2", {0xF002})
+
+
+def test_icon_font_without_a_named_icon_is_left_out(icons):
+    other = '@font-face{font-family:KaTeX_Main;src:url(katex/main.woff2)format("woff2")}'
+    assert bundle.with_few_icons(FACE + other, icons) == other
+
+
+def test_addresses_are_seen_from_the_bundle(tmp_path):
+    (tmp_path / "katex").mkdir()
+    outside = "a{background:url(data:image/png;base64,AA)}b{background:url(https://a.example/b.png)}"
+    (tmp_path / "katex" / "k.css").write_text(f'@font-face{{src:url("fonts/m.woff2")}}i{{background:url(../i.svg)}}{outside}')
+    assert bundle._style(tmp_path, "katex/k.css") == f"@font-face{{src:url(katex/fonts/m.woff2)}}i{{background:url(i.svg)}}{outside}"
+
+
+def test_one_script_may_not_make_the_others_strict(site):
+    assert (site / "_static/book.js").read_text("utf-8").startswith(";")
+
+
+def test_site_holds_nothing_that_went_into_the_bundle(site):
+    left = {path.relative_to(site / "_static").as_posix() for path in (site / "_static").rglob("*.*") if path.is_file()}
+    assert {"book.css", "book.js"} <= left
+    assert not {name for name in left if re.search(r"fontawesome|bootstrap|house|katex\.min|pygments", name)}
+
+
+# Screen readers
+
+
+def mended(body):
+    """Return a body that has been put right."""
+    context = {"body": body}
+    accessibility.mend(None, "page", "page.html", context, None)
+    return context["body"]
+
+
+def test_empty_corner_of_a_table_is_no_heading():
+    body = '<tr><th class="blank level0" >&nbsp;</th><th class="col_heading" >mean</th></tr>'
+    assert mended(body) == '<tr><td class="blank level0"></td><th class="col_heading" >mean</th></tr>'
+
+
+def test_signature_is_a_list_of_parameters_and_definitions_stay():
+    parameter = '<dd><em class="sig-param"><span>{}</span></em>,</dd>\n'
+    body = f"<dl>\n{parameter.format('a')}{parameter.format('b')}</dl>\n<dl>\n<dt>c</dt><dd>d</dd></dl>"
+    found = BeautifulSoup(mended(body), "html.parser")
+    assert [li.text for li in found.select("ul.sig-params > li")] == ["a,", "b,"]
+    assert [dd.text for dd in found.select("dl > dd")] == ["d"]
+
+
+def test_page_without_a_body_is_left_alone():
+    context = {}
+    accessibility.mend(None, "search", "search.html", context, None)
+    assert context == {}
+
+
+# Search engines
+
+
+@pytest.mark.parametrize(
+    ("repository", "address"),
+    [
+        ("https://github.com/ann/bells", "https://ann.github.io/bells/"),
+        ("https://github.com/Ann/Bells", "https://ann.github.io/Bells/"),
+        ("https://github.com/Ann/ann.github.io", "https://ann.github.io/"),
+    ],
+)
+def test_address_of_the_published_book(repository, address):
+    assert links.pages(repository) == address
+
+
+CONFIG = SimpleNamespace(html_title="Bells", language="en", root_doc="book/index", author="Ann")
+
+
+def test_page_is_described_as_a_part_of_the_book():
+    context = {"title": "Two <em>bells</em> &amp; more", "description": "Say </script> & more.", "pageurl": "https://a.example/b"}
+    text = findability.resource(CONFIG, "book/two", context)
+    assert "<" not in text
+    found = json.loads(text)
+    assert found["@type"] == ["Chapter", "LearningResource"]
+    assert found["name"] == "Two bells & more"
+    assert found["description"] == "Say </script> & more."
+    assert found["isPartOf"]["name"] == "Bells"
+    assert found["url"] == "https://a.example/b"
+
+
+def test_first_page_is_described_as_the_book():
+    found = json.loads(findability.resource(CONFIG, "book/index", {"title": "Bells", "description": "All."}))
+    assert found["@type"] == ["Book", "LearningResource"]
+    assert "url" not in found
+
+
+def test_sitemap_lists_every_address():
+    root = ET.fromstring(findability.sitemap(["https://a.example/b?c&d", "https://a.example/e"]))
+    assert [place.text for place in root.iter("{*}loc")] == ["https://a.example/b?c&d", "https://a.example/e"]
