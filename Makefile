@@ -29,8 +29,9 @@ lab: $(READY)  ## open the chapters as notebooks in JupyterLab, as Binder does
 claims: $(READY)  ## measure every claim again with ten other sets of seeds (SETS=10)
 	$(BIN)/python -m bookbuild.seeds $(or $(SETS),10)
 
-bench: $(READY)  ## time the cold build against the source note as a script, and the modules
+bench: book  ## time the cold build against the source note as a script, and the modules; weigh the pages
 	$(BIN)/python -m tests.bench
+	$(BIN)/python tests/bench_pages.py
 
 lock: $(READY)  ## resolve code/pyproject.toml anew into requirements.txt
 	$(BIN)/python -m venv _build/lock

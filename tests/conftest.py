@@ -85,15 +85,20 @@ def server(site):
         thread.join()
 
 
+def chromium():
+    """Return the path of a Chromium of this machine, or None."""
+    names = [os.environ.get("CHROMIUM"), *map(shutil.which, CHROMIUMS), *filter(os.path.exists, MAC_CHROMIUMS)]
+    return next(filter(None, names), None)
+
+
 # not for the whole session: while Playwright runs, asyncio.run is refused to every other test
 @pytest.fixture(scope="module")
 def browser():
     """Start a Chromium of this machine."""
-    names = [os.environ.get("CHROMIUM"), *map(shutil.which, CHROMIUMS), *filter(os.path.exists, MAC_CHROMIUMS)]
-    found = next(filter(None, names), None)
+    found = chromium()
     if found is None:
         pytest.fail("no browser found: install Chromium or Google Chrome, or set CHROMIUM to its path", pytrace=False)
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=found, args=QUIET)
-        yield chromium
-        chromium.close()
+        launched = playwright.chromium.launch(executable_path=found, args=QUIET)
+        yield launched
+        launched.close()

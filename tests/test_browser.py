@@ -1,62 +1,45 @@
 """The printed book in a real browser: as a reader sees it, by day, by night and on a telephone."""
 
 import re
-from contextlib import contextmanager
 from urllib.parse import urlsplit
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
+from reader import LOOKS, opened, settle
 from test_pages import NAMES
 
-LOOKS = {
-    "light": {"color_scheme": "light", "viewport": {"width": 1280, "height": 900}},
-    "dark": {"color_scheme": "dark", "viewport": {"width": 1280, "height": 900}},
-    "telephone": {"color_scheme": "light", "viewport": {"width": 390, "height": 844}, "has_touch": True},
-}
 FIGURES = ".cell_output figure img"
-
-
-class Listener:
-    """What goes wrong behind a page."""
-
-    def __init__(self, page):
-        self.errors, self.requests = [], []
-        page.on("console", lambda said: self.errors.append(said.text) if said.type in ("error", "warning") else None)
-        page.on("pageerror", lambda error: self.errors.append(str(error)))
-        page.on("requestfailed", lambda request: self.errors.append(f"failed: {request.url}"))
-        page.on("response", lambda got: self.errors.append(f"{got.status}: {got.url}") if got.status >= 400 else None)
-        page.on("request", lambda request: self.requests.append(request.url))
-
-
-@contextmanager
-def opened(browser, look):
-    """Yield a fresh page, and what it says when something goes wrong."""
-    context = browser.new_context(**LOOKS[look])
-    try:
-        page = context.new_page()
-        yield page, Listener(page)
-    finally:
-        context.close()
-
-
-def settle(page):
-    """Scroll through the page, so that everything in it is loaded, and wait for its fonts."""
-    page.evaluate("for (const image of document.images) image.loading = 'eager'")
-    page.wait_for_load_state("networkidle")
-    page.evaluate("document.fonts.ready.then(() => true)")
+# what a page may cost before a reader scrolls: bytes as they travel, and requests
+BYTES, REQUESTS = 350_000, 30
 
 
 @pytest.mark.parametrize("look", LOOKS)
 @pytest.mark.parametrize("name", [*NAMES, "search", "genindex"])
-def test_page_loads_whole_and_fits(browser, server, name, look):
+def test_page_is_whole_light_and_open_to_everyone(browser, server, name, look):
     with opened(browser, look) as (page, listener):
         page.goto(f"{server}/{name}.html")
+        page.wait_for_load_state("networkidle")
+        size, files = listener.weight()
+        assert size < BYTES
+        assert files <= REQUESTS
         settle(page)
         assert listener.errors == []
         hosts = {urlsplit(url).netloc for url in listener.requests if not url.startswith("data:")}
         assert hosts == {urlsplit(server).netloc}
-        assert page.evaluate("document.documentElement.dataset.theme") == ("dark" if look == "dark" else "light")
+        assert page.evaluate("document.documentElement.dataset.theme") == ("dark" if "dark" in look else "light")
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
         assert page.evaluate("[...document.images].every((image) => image.complete && image.naturalWidth > 0)")
+        found = Axe().run(page).response["violations"]
+        assert [(one["id"], [node["html"] for node in one["nodes"]]) for one in found] == []
+
+
+def test_axe_sees_what_is_wrong(browser, server):
+    with opened(browser, "light") as (page, _):
+        page.goto(f"{server}/book/mixture.html")
+        page.locator("article p").first.evaluate("(one) => { one.style.color = '#ddd'; one.style.background = '#fff' }")
+        page.locator("article img").first.evaluate("(one) => one.removeAttribute('alt')")
+        found = {one["id"] for one in Axe().run(page).response["violations"]}
+        assert {"color-contrast", "image-alt"} <= found
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -73,6 +56,50 @@ def test_formulas_are_typeset(browser, server, name):
             # a page whose formulas hold no variable needs no italics
             italics = page.locator("article .math .mathnormal").count()
             assert not italics or any("KaTeX_Math" in family for family in loaded)
+
+
+def test_reader_without_scripts_sees_formulas_and_figures(browser, server):
+    with opened(browser, "light", java_script_enabled=False) as (page, listener):
+        page.goto(f"{server}/book/identifiability.html")
+        page.wait_for_load_state("networkidle")
+        assert page.locator("article .math .katex-html").first.is_visible()
+        assert page.locator(FIGURES).first.is_visible()
+        assert listener.errors == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_place_of_a_figure_is_kept_until_it_comes(browser, server, name):
+    with opened(browser, "telephone") as (page, _):
+        page.route("**/*.svg", lambda route: route.abort())
+        page.goto(f"{server}/{name}.html")
+        heights = "(all) => all.map((one) => one.getBoundingClientRect().height)"
+        before = page.locator(FIGURES).evaluate_all(heights)
+        page.unroute("**/*.svg")
+        page.goto(f"{server}/{name}.html?again")
+        settle(page)
+        assert page.locator(FIGURES).evaluate_all(heights) == pytest.approx(before, abs=1.5)
+
+
+def test_only_the_first_figure_of_a_page_does_not_wait(browser, server):
+    with opened(browser, "light", java_script_enabled=False) as (page, _):
+        page.goto(f"{server}/book/variational.html")
+        loading = page.locator(FIGURES).evaluate_all("(all) => all.map((one) => one.loading)")
+        assert loading[0] != "lazy"
+        assert set(loading[1:]) == {"lazy"}
+
+
+def test_reader_chooses_light_or_dark_and_the_next_page_knows(browser, server):
+    with opened(browser, "light") as (page, listener):
+        page.goto(f"{server}/book/mixture.html")
+        theme = "document.documentElement.dataset.theme"
+        for _ in range(3):
+            if page.evaluate(theme) == "dark":
+                break
+            page.locator("button.theme-switch-button:visible").click()
+        assert page.evaluate(theme) == "dark"
+        page.goto(f"{server}/book/ordering.html")
+        assert page.evaluate(theme) == "dark"
+        assert listener.errors == []
 
 
 def test_some_chapter_has_formulas_and_figures(browser, server):

@@ -1,0 +1,53 @@
+"""A reader's browser: what it shows, what it loads and what goes wrong behind a page."""
+
+import gzip
+from contextlib import contextmanager
+
+WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
+LOOKS = {
+    "light": {"color_scheme": "light", "viewport": WIDE},
+    "dark": {"color_scheme": "dark", "viewport": WIDE},
+    "telephone": {"color_scheme": "light", "viewport": NARROW, "has_touch": True},
+    "dark telephone": {"color_scheme": "dark", "viewport": NARROW, "has_touch": True},
+}
+
+
+class Listener:
+    """What a page loads, and what goes wrong behind it."""
+
+    def __init__(self, page):
+        self.errors, self.requests, self.responses = [], [], []
+        page.on("console", lambda said: self.errors.append(said.text) if said.type in ("error", "warning") else None)
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.on("requestfailed", lambda request: self.errors.append(f"failed: {request.url}"))
+        page.on("request", lambda request: self.requests.append(request.url))
+        page.on("response", self._answered)
+
+    def _answered(self, response):
+        if response.status >= 400:
+            self.errors.append(f"{response.status}: {response.url}")
+        if not response.url.startswith("data:"):
+            self.responses.append(response)
+
+    def weight(self):
+        """Return how many bytes came, each file gzipped where that is smaller, and how many files."""
+        bodies = [response.body() for response in self.responses]
+        return sum(min(len(body), len(gzip.compress(body))) for body in bodies), len(bodies)
+
+
+@contextmanager
+def opened(browser, look, **other):
+    """Yield a fresh page, and what it says when something goes wrong."""
+    context = browser.new_context(**LOOKS[look] | other)
+    try:
+        page = context.new_page()
+        yield page, Listener(page)
+    finally:
+        context.close()
+
+
+def settle(page):
+    """Scroll through the page, so that everything in it is loaded, and wait for its fonts."""
+    page.evaluate("for (const image of document.images) image.loading = 'eager'")
+    page.wait_for_load_state("networkidle")
+    page.evaluate("document.fonts.ready.then(() => true)")
