@@ -209,4 +209,4 @@ def test_first_page_is_described_as_the_book():
 
 def test_sitemap_lists_every_address():
     root = ET.fromstring(findability.sitemap(["https://a.example/b?c&d", "https://a.example/e"]))
-    assert [place.text for place in root.iter("{*}loc")] == ["https://a.example/b?c&d", "https://a.example/e"]
+    assert [place.text for place in root.findall(".//{*}loc")] == ["https://a.example/b?c&d", "https://a.example/e"]

@@ -72,7 +72,7 @@ def bundle(app, exception):
         os.replace(static / f"{name}.new", static / name)
     for name in [*styles, *scripts]:
         (static / name).unlink()
-    for folder in ("scripts", "styles", "vendor"):
+    for folder in ("locales", "scripts", "styles", "vendor"):
         shutil.rmtree(static / folder, ignore_errors=True)
 
 
