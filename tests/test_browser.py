@@ -129,7 +129,9 @@ def test_figures_are_as_wide_as_a_telephone_allows_and_keep_their_shape(browser,
             page.goto(f"{server}/{name}.html")
             settle(page)
             for drawn, natural, width in page.locator(FIGURES).evaluate_all(
-                "(all) => all.map((i) => [i.width / i.height, i.naturalWidth / i.naturalHeight, i.width])"
+                # the flow chart scrolls in its own box, or its words would be too small to read
+                "(all) => all.filter((i) => !i.closest('#fig-chart'))"
+                ".map((i) => [i.width / i.height, i.naturalWidth / i.naturalHeight, i.width])"
             ):
                 assert drawn == pytest.approx(natural, rel=0.02), name
                 assert 250 < width <= 390, name

@@ -1,0 +1,165 @@
+"""The house style, measured: lines that can be read, code that fits, figures on their ground, pages that can be printed."""
+
+import base64
+import re
+import struct
+import xml.etree.ElementTree as ET
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from jupyter_cache import get_cache
+from myst_nb.core.read import read_myst_markdown_notebook
+from test_pages import NAMES
+
+from bookbuild import execution
+
+ROOT = Path(__file__).parents[1]
+SCREENS = {"screen": (1280, 800), "telephone": (390, 844)}
+# text may stand on the page or on the ground of code
+TEXTS = ["text-base", "text-muted", "primary", "secondary", "success", "link", "inline-code", "heading"]
+CODE = ["keyword", "string", "number", "comment", "name"]
+# the letters of each full line of running text without formulas: the last line of a paragraph may be short
+LINES = """() => [...document.querySelectorAll("article section > p:not(:has(.math))")].flatMap((paragraph) => {
+  const letters = new Map(), text = document.createTreeWalker(paragraph, NodeFilter.SHOW_TEXT);
+  const range = document.createRange();
+  while (text.nextNode()) {
+    for (let i = 0; i < text.currentNode.length; i++) {
+      range.setStart(text.currentNode, i);
+      range.setEnd(text.currentNode, i + 1);
+      const box = range.getBoundingClientRect();
+      const line = Math.round((box.top + box.bottom) / 2 / 14);
+      if (box.width) letters.set(line, (letters.get(line) ?? 0) + 1);
+    }
+  }
+  return [...letters.entries()].sort((a, b) => a[0] - b[0]).slice(0, -1).map((entry) => entry[1]);
+})"""
+
+
+@contextmanager
+def opened(browser, screen="screen", **other):
+    """Yield a fresh page of the size of a screen."""
+    width, height = SCREENS[screen]
+    context = browser.new_context(viewport={"width": width, "height": height}, **other)
+    try:
+        yield context.new_page()
+    finally:
+        context.close()
+
+
+def luminance(colour):
+    """Return the relative luminance of a colour, given as "#rrggbb", by the rule of WCAG."""
+    parts = [int(colour[k : k + 2], 16) / 255 for k in (1, 3, 5)]
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return sum(weight * part for weight, part in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+
+def contrast(one, other):
+    dark, light = sorted([luminance(one), luminance(other)])
+    return (light + 0.05) / (dark + 0.05)
+
+
+def test_contrast_is_that_of_the_standard():
+    assert contrast("#ffffff", "#000000") == pytest.approx(21)
+    assert contrast("#777777", "#ffffff") == pytest.approx(4.48, abs=0.005)
+
+
+def colours(page, names):
+    """Return custom properties of the page as "#rrggbb"."""
+    return page.evaluate(
+        """(names) => names.map((name) => {
+          const canvas = document.createElement("canvas").getContext("2d");
+          canvas.fillStyle = getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+          return canvas.fillStyle;
+        })""",
+        names,
+    )
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_text_stands_out_from_every_ground(browser, server, scheme):
+    with opened(browser, color_scheme=scheme) as page:
+        page.goto(f"{server}/book/mixture.html")
+        grounds = colours(page, ["--pst-color-background", "--pst-color-surface"])
+        names = [f"--pst-color-{name}" for name in TEXTS] + [f"--{name}" for name in CODE]
+        for name, colour in zip(names, colours(page, names), strict=True):
+            assert min(contrast(colour, ground) for ground in grounds) >= 4.5, name
+        (focus,) = colours(page, ["--pst-color-accent"])
+        assert min(contrast(focus, ground) for ground in grounds) >= 3
+
+
+def test_ground_of_the_figures_is_the_ground_of_the_page_in_the_dark(browser, server):
+    with opened(browser, color_scheme="dark") as page:
+        page.goto(f"{server}/book/mixture.html")
+        (ground,) = colours(page, ["--pst-color-background"])
+        shown = page.locator(".cell_output figure img").first.evaluate("(one) => getComputedStyle(one).filter")
+        kept = 1 - float(re.search(r"invert\(([\d.]+)\)", shown)[1])
+        assert ground == "#" + 3 * f"{round(255 * kept):02x}"
+
+
+def test_lines_are_of_a_length_to_read(browser, server):
+    with opened(browser) as page:
+        for name in ("identifiability", "label_switching", "variational"):
+            page.goto(f"{server}/book/{name}.html")
+            lines = sorted(page.evaluate(LINES))
+            assert len(lines) > 30
+            assert 65 <= lines[len(lines) // 2] <= 80, name
+            # whatever a line breaks at, hardly any leaves the measure
+            assert lines[int(0.95 * len(lines))] <= 80, name
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_code_that_keeps_to_its_79_characters_does_not_scroll(browser, server, name):
+    with opened(browser) as page:
+        page.goto(f"{server}/{name}.html")
+        page.evaluate("for (const fold of document.querySelectorAll('article details')) fold.open = true")
+        blocks = page.locator("article .cell_input pre").evaluate_all(
+            "(all) => all.map((pre) => [pre.textContent, pre.scrollWidth - pre.clientWidth])"
+        )
+        for code, beyond in blocks:
+            assert beyond <= 0 or max(map(len, code.split("\n"))) > 79, code
+
+
+@pytest.mark.parametrize("screen", SCREENS)
+def test_first_screen_shows_the_problem_in_one_picture(browser, server, screen):
+    with opened(browser, screen) as page:
+        page.goto(f"{server}/book/index.html")
+        page.wait_for_load_state("networkidle")
+        boxes = [page.locator(f"article {part}").first.bounding_box() for part in ("h1", "section > p", "figure img")]
+        assert [box["y"] for box in boxes] == sorted(box["y"] for box in boxes)
+        assert boxes[-1]["y"] + boxes[-1]["height"] <= SCREENS[screen][1]
+        assert boxes[-1]["width"] > 0.85 * min(SCREENS[screen][0], 576)
+
+
+def test_paper_shows_the_argument_alone(browser, server):
+    with opened(browser, color_scheme="dark") as page:
+        page.goto(f"{server}/book/identifiability.html")
+        page.emulate_media(media="print")
+        frame = ".bd-sidebar-primary, .bd-sidebar-secondary, .bd-header-article, .prev-next-area, .headerlink, .copybtn"
+        assert page.locator(f":is({frame}):visible").count() == 0
+        assert page.locator("article h1:visible").count() == 1
+        # black on white, though the screen is dark, and the figures as they were drawn
+        assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+        for part in ("article p", "article .highlight .kn", "article h2"):
+            assert page.locator(part).first.evaluate("(one) => getComputedStyle(one).color") == "rgb(0, 0, 0)", part
+        assert page.locator("article figure img").first.evaluate("(one) => getComputedStyle(one).filter") == "none"
+        # folded solutions are there to be read
+        solution = page.locator("details.sd-dropdown .sd-summary-content").first
+        assert solution.evaluate("(one) => one.checkVisibility({contentVisibilityAuto: true}) && one.clientHeight > 10")
+
+
+def test_first_page_draws_the_card_that_other_sites_show(site):
+    notebook = read_myst_markdown_notebook((ROOT / "book" / "index.md").read_text("utf-8"))
+    cache = get_cache(site.parent / ".jupyter_cache" / execution.fingerprint(ROOT))
+    _, notebook = cache.merge_match_into_notebook(notebook)
+    cache.db.dispose()
+    (card,) = [out["data"] for out in execution.outputs(notebook) if out.get("metadata", {}).get("card")]
+    png = base64.b64decode(card["image/png"])
+    assert struct.unpack(">2I", png[16:24]) == (1200, 630)
+    assert len(png) < 100_000
+
+
+def test_icon_is_drawn_of_shapes_alone():
+    icon = ET.parse(ROOT / "book" / "assets" / "favicon.svg").getroot()
+    assert icon.get("viewBox") == "0 0 32 32"
+    assert {element.tag.split("}")[1] for element in icon.iter()} == {"svg", "clipPath", "path"}
