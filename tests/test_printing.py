@@ -63,11 +63,11 @@ def test_picture_of_unknown_size_keeps_its_place_free_for_the_browser(tmp_path):
 def test_coordinates_are_cut_and_nothing_else_changes(tmp_path):
     (tmp_path / "_images").mkdir()
     picture = tmp_path / "_images" / "a.svg"
-    picture.write_text(PICTURE.format('<path id="m123456789" d="M 1.234567 -0.999999 L 12 3.4 1e-05" fill="#123456"/>'))
+    picture.write_text(PICTURE.format('<path id="m123456789" d="M 1.234567 -0.999999 L 12 3.4 1e-05" transform="scale(0.015625)"/>'))
     app = SimpleNamespace(outdir=tmp_path, builder=SimpleNamespace(name="html"))
     figures.shorten(app, None)
     (drawn,) = ET.parse(picture).getroot()
-    assert drawn.attrib == {"id": "m123456789", "d": "M 1.23 -0.99 L 12 3.4 1e-05", "fill": "#123456"}
+    assert drawn.attrib == {"id": "m123456789", "d": "M 1.23 -0.99 L 12 3.4 1e-05", "transform": "scale(0.015625)"}
     figures.shorten(app, None)
     assert ET.parse(picture).getroot()[0].attrib == drawn.attrib
 

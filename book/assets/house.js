@@ -43,3 +43,13 @@ document.addEventListener("DOMContentLoaded", () => {
     head.addEventListener("keydown", (event) => { if (event.key === "Enter") sort(); });
   });
 });
+
+// What scrolls inside itself can be reached, and scrolled, by keyboard; what fits is no stop on the way.
+const reach = () => {
+  for (const box of document.querySelectorAll(".math > .katex-display, .bd-article .cell_output > .output, .pst-scrollable-table-container")) {
+    if (box.scrollWidth > box.clientWidth) box.tabIndex = 0;
+    else box.removeAttribute("tabindex");
+  }
+};
+addEventListener("load", reach);
+addEventListener("resize", reach);

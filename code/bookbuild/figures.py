@@ -7,6 +7,8 @@ IMAGE = re.compile(r'<img (?=[^>]*\bsrc="([^"]+\.svg)")')
 # matplotlib's sizes are in points; a screen's are in pixels, of which an inch has 96 where it has 72 points
 SIZE = re.compile(r'<svg\b[^>]*? width="([\d.]+)pt" height="([\d.]+)pt"', re.DOTALL)
 PIXELS = 96 / 72
+# places are in points too; scales, as of letters, are not and stay
+PLACES = re.compile(r' (?:d|x|y)="[^"]*"')
 LONG = re.compile(r"(?<=\d\.\d\d)\d+")
 
 
@@ -54,8 +56,7 @@ def shorten(app, exception):
     if exception is None and app.builder.name == "html":
         for picture in (Path(app.outdir) / "_images").glob("*.svg"):
             drawn = picture.read_text("utf-8")
-            if (short := LONG.sub("", drawn)) != drawn:
-                picture.write_text(short, "utf-8")
+            picture.write_text(PLACES.sub(lambda found: LONG.sub("", found[0]), drawn), "utf-8")
 
 
 def _pixels(points):
