@@ -47,7 +47,12 @@ def opened(browser, look, **other):
 
 
 def settle(page):
-    """Scroll through the page, so that everything in it is loaded, and wait for its fonts."""
-    page.evaluate("for (const image of document.images) image.loading = 'eager'")
+    """Have everything in the page loaded, as if a reader had scrolled through it, and wait for it and for the fonts."""
+    page.evaluate(
+        """() => Promise.allSettled([...document.images].map((image) => {
+          image.loading = "eager";
+          return image.decode();
+        }))"""
+    )
     page.wait_for_load_state("networkidle")
     page.evaluate("document.fonts.ready.then(() => true)")

@@ -29,7 +29,8 @@ def test_page_is_whole_light_and_open_to_everyone(browser, server, name, look):
         assert page.evaluate("document.documentElement.dataset.theme") == ("dark" if "dark" in look else "light")
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
         assert page.evaluate("[...document.images].every((image) => image.complete && image.naturalWidth > 0)")
-        found = Axe().run(page).response["violations"]
+        # between them these two hold both widths and both grounds; axe takes as long as all the rest
+        found = Axe().run(page).response["violations"] if look in ("light", "dark telephone") else []
         assert [(one["id"], [node["html"] for node in one["nodes"]]) for one in found] == []
 
 
