@@ -16,9 +16,9 @@ function fits(field, text) {
 /** Whether an address' part after # is a state, and not the name of a place in the page. */
 export const isState = hash => hash.includes("=");
 
-/** Set the form to a state; what is missing or does not fit is set to its default. */
+/** Set the form to a state; what is missing or does not fit is set to its default. A semicolon will do for &. */
 export function restore(form, hash) {
-  const given = new URLSearchParams(hash.replace(/^#/, ""));
+  const given = new URLSearchParams(hash.replace(/^#/, "").replaceAll(";", "&"));
   for (const field of fields(form)) {
     const text = given.get(field.name), value = fits(field, text) ? text : initial(field);
     if (field.type === "checkbox") field.checked = value === "1";
