@@ -292,7 +292,7 @@ def test_ordered_chains_never_switch_and_those_of_unequal_weights_have_no_law(br
         assert (number(page, "expected"), number(page, "below")) == ("never", "all of it")
         assert number(page, "evidence") == "−171.4223"
     with opened(browser, server, "data=8&weight=0.2") as page:
-        assert (number(page, "wait"), number(page, "barrier")) == ("unknown", "1.757 and 5.090")
+        assert (number(page, "wait"), number(page, "barrier")) == ("unknown", "1.757, 5.090")
 
 
 def test_nothing_moves_by_itself_for_those_who_asked_for_less(browser, server):

@@ -17,7 +17,8 @@ const BLOCK = 500; // draws at a press of the button, where nothing may move by 
 let found = null; // the worker's latest answer
 let chains = nothing();
 let job = 0, busy = false, stale = false; // one computation at a time, and then the latest state
-let run = 0, begun = false, running = false, waiting = false; // the chains; `waiting` for draws that were asked for
+let run = 0, begun = false, waiting = false; // the chains; `waiting` for draws that were asked for
+let running = false, frames = 0;
 
 function nothing() { return { draws: 0, switches: 0, rhat: { first: NaN, smaller: NaN } }; }
 
@@ -84,6 +85,8 @@ function drawStill() {
 
 function drawMoving() {
   traces.draw(found, getComputedStyle(root));
+  // nobody reads sixty numbers a second
+  if (running && frames % 6) return;
   fill(chainNumbers(chains, now()));
   $("#explorer-chains-say").textContent = chainsSay(chains, read(form).ordered);
   root.dataset.chains = JSON.stringify({ ...chains, expected: now() === null ? null : expected(chains.draws, now()) });
@@ -100,6 +103,7 @@ function ask(draws) {
 // Once a frame: what has come is drawn, and more is asked for. A hidden page has no frames, so nothing piles up.
 function frame() {
   if (!running) return;
+  frames++;
   if (!waiting) ask(read(form).speed);
   requestAnimationFrame(frame);
 }
@@ -116,6 +120,7 @@ function advanced({ run: of, values, draws, switches, rhat }) {
 function pause() {
   if (running) live.textContent = chainsSay(chains, read(form).ordered);
   running = false;
+  if (found) drawMoving();
   showControls();
 }
 
@@ -168,6 +173,12 @@ async function copyLink() {
   setTimeout(() => { copy.textContent = "Copy a link to this situation"; }, 2000);
 }
 
+function followLink() {
+  restore(form, location.hash);
+  change();
+  root.scrollIntoView();
+}
+
 function fail(text) {
   pause();
   busy = false;
@@ -195,7 +206,7 @@ again.addEventListener("click", () => { startOver(); live.textContent = chainsSa
 copy.addEventListener("click", copyLink);
 calm.addEventListener("change", pause);
 addEventListener("resize", () => found && drawMoving());
-addEventListener("hashchange", () => { if (isState(location.hash) || !location.hash) { restore(form, location.hash); change(); } });
+addEventListener("hashchange", () => { if (isState(location.hash) || !location.hash) followLink(); });
 document.addEventListener("visibilitychange", () => document.hidden && pause());
 new MutationObserver(() => found && drawMoving()).observe(document.documentElement, { attributeFilter: ["data-theme"] });
 restore(form, isState(location.hash) ? location.hash : "");

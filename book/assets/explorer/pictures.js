@@ -40,10 +40,10 @@ export function drawPlane(svg, found, { ordered, bells }) {
   for (const { path } of found.contours) group.append(make("path", { d: path, class: "exact" }));
   parts.push(group);
   if (ordered) parts.push(make("path", { d: "M0 1L1 0V1Z", class: "left-out" }), make("text", { x: 0.97, y: 0.95, "text-anchor": "end" }, "left out: μ₁ > μ₂"));
-  else parts.push(make("text", { x: 0.99, y: 0.035, "text-anchor": "end", class: "quiet" }, "μ₁ = μ₂"));
+  else parts.push(make("text", { x: 0.93, y: 0.035, "text-anchor": "end", class: "quiet" }, "μ₁ = μ₂"));
   const visible = ([a, b]) => !ordered || a <= b;
   for (const [a, b] of found.modes.filter(visible)) parts.push(make("circle", { cx: to(a), cy: 1 - to(b), r: 0.008, class: "mode" }));
-  if (found.saddle) parts.push(cross(...found.saddle.map(to)));
+  if (found.saddle && !ordered) parts.push(cross(...found.saddle.map(to)));
   if (bells) for (const { mean, sd } of found.bells.filter(bell => visible(bell.mean))) parts.push(...REACHES.map(reach =>
     make("ellipse", { cx: to(mean[0]), cy: 1 - to(mean[1]), rx: reach * sd[0] * unit, ry: reach * sd[1] * unit, class: "bell" })),
     make("text", { x: to(mean[0]), y: 1 - to(mean[1] - REACHES[1] * sd[1]) + 0.045, "text-anchor": "middle", class: "bell" }, "q"));

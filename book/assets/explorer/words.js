@@ -20,11 +20,11 @@ export function rate({ front, slope }, { exchangeable, barrier }, ordered) {
 /** The exact numbers, as text by their names. */
 export function exactNumbers(found, law, ordered) {
   const { modes, barrier, barrierFromTop, shareBelow, exchangeable, bells: [bell] } = found, now = rate(law, found, ordered);
-  const passes = barrierFromTop - barrier > 5e-4 ? `${fixed(barrier, 3)} and ${fixed(barrierFromTop, 3)}` : fixed(barrier, 3);
+  const passes = barrierFromTop - barrier > 5e-4 ? `${fixed(barrier, 3)}, ${fixed(barrierFromTop, 3)}` : fixed(barrier, 3);
   const seen = ordered ? modes.filter(([a, b]) => a <= b).length : modes.length;
   return {
     evidence: fixed(found.logEvidence + (ordered ? Math.log(shareBelow) : 0), 4),
-    barrier: barrier > 0 ? passes : "none",
+    barrier: barrier > 0 && seen > 1 ? passes : "none",
     wait: ordered ? "never" : now ? about(1 / now) : exchangeable ? "one mode" : "unknown",
     modes: String(seen),
     below: ordered ? "all of it" : percent(shareBelow),
