@@ -98,6 +98,20 @@ def test_numbers_are_those_of_python(browser, server, state):
     assert bell["kl"] == pytest.approx(variational.kl(q, posterior), abs=1e-5)
 
 
+@pytest.mark.parametrize("state", ["data=8&n=10&weight=0.35&prior=1", "data=0&n=400&separation=0&weight=0.9"])
+def test_shallow_passes_of_unequal_weights_are_found(browser, server, state):
+    """Here Python gives up, so its slopes are asked instead of its answer."""
+    given = dict(pair.split("=") for pair in state.split("&"))
+    _, posterior = python(int(given["data"]), int(given["n"]), float(given.get("separation", 2)), float(given["weight"]), float(given.get("prior", 10)))
+    with opened(browser, server, state) as page:
+        found = settled(page)
+    saddle = np.array(found["saddle"])
+    assert np.abs(posterior.joint.gradient(saddle)).max() < 1e-9
+    assert np.prod(np.linalg.eigvalsh(posterior.joint.hessian(saddle))) < 0
+    heights = posterior.joint.log_density(np.vstack([found["modes"][1], saddle]))
+    assert found["barrier"] == pytest.approx(heights[0] - heights[1], abs=1e-9)
+
+
 @pytest.fixture(scope="module")
 def still(browser, server):
     """Open the explorer once, for tests that only look at it or use its modules."""

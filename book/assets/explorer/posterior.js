@@ -17,13 +17,14 @@ export class Posterior {
     Object.assign(this, integrate(this));
   }
 
-  /** Log density at the lower of the two highest modes minus that at the pass; 0 with one mode. */
+  /** Log density at the lower of the two highest modes minus that at the pass; 0 with one mode, NaN where no pass is found. */
   get barrier() { return this.#above(1); }
 
   /** The same for the highest mode. */
   get barrierFromTop() { return this.#above(0); }
 
   #above(k) {
+    if (this.modes.length > 1 && !this.saddle) return NaN;
     return this.saddle ? Math.max(0, this.logDensity(...this.modes[k]) - this.logDensity(...this.saddle)) : 0;
   }
 
@@ -108,14 +109,22 @@ export class Posterior {
         .reduce((best, next) => (next[0] > best[0] ? next : best)));
       [, t, u] = ridge.reduce((best, next) => (next[0] < best[0] ? next : best));
     }
-    let mu = place(t, u);
+    // where the ridge leads astray, from points on the straight line
+    return this.#pass(place(t, u)) ?? ticks.map(i => this.#pass(place(0.5 + 0.5 * i, 0))).filter(Boolean)
+      .sort((one, other) => this.logDensity(...other) - this.logDensity(...one))[0] ?? null;
+  }
+
+  // Down one way and up the other; null where that does not end on a pass
+  #pass(mu) {
+    let longest;
     for (let i = 0; i < 100; i++) {
       const { gradient, hessian } = this.slopes(...mu), step = newton(gradient, hessian, [-1, 1]);
-      const longest = Math.max(...step.map(Math.abs));
+      longest = Math.max(...step.map(Math.abs));
       mu = mu.map((m, k) => m + step[k] * Math.min(1, 0.25 / longest));
       if (longest < 1e-12) break;
     }
-    return mu;
+    const { values: [up, down] } = eigen(this.slopes(...mu).hessian);
+    return longest < 1e-6 && up > 0 && down < 0 ? mu : null;
   }
 }
 

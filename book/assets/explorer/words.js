@@ -24,7 +24,7 @@ export function exactNumbers(found, law, ordered) {
   const seen = ordered ? modes.filter(([a, b]) => a <= b).length : modes.length;
   return {
     evidence: fixed(found.logEvidence + (ordered ? Math.log(shareBelow) : 0), 4),
-    barrier: barrier > 0 && seen > 1 ? passes : "none",
+    barrier: seen < 2 ? "none" : Number.isNaN(barrier) ? "no pass found" : passes,
     wait: ordered ? "never" : now ? about(1 / now) : exchangeable ? "one mode" : "unknown",
     modes: String(seen),
     below: ordered ? "all of it" : percent(shareBelow),
