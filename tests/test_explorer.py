@@ -98,6 +98,23 @@ def test_numbers_are_those_of_python(browser, server, state):
     assert bell["kl"] == pytest.approx(variational.kl(q, posterior), abs=1e-5)
 
 
+@pytest.mark.parametrize(
+    "state",
+    [
+        *("n=10&separation=0&weight=0.1&prior=1", "n=10&separation=0&weight=0.1&prior=100", "n=10&separation=0&prior=100"),
+        *("n=400&separation=4&weight=0.9&prior=100", "n=400&separation=4&prior=1&ordered=1", "n=10&separation=4&weight=0.9&ordered=1"),
+    ],
+)
+def test_extreme_states_are_drawn_and_said_without_holes(browser, server, state):
+    with opened(browser, server, f"{state}&bells=1&speed=20") as page:
+        assert np.isfinite(settled(page)["logEvidence"])
+        page.locator("#explorer-play").click()
+        chains(page, 40)
+        page.locator("#explorer-play").click()
+        shown = page.locator("#explorer").inner_text() + page.locator(".plane svg").inner_html() + page.locator(".data svg").inner_html()
+        assert not re.search(r"NaN|undefined|Infinity|null|∞|hold +%", shown)
+
+
 @pytest.mark.parametrize("state", ["data=8&n=10&weight=0.35&prior=1", "data=0&n=400&separation=0&weight=0.9"])
 def test_shallow_passes_of_unequal_weights_are_found(browser, server, state):
     """Here Python gives up, so its slopes are asked instead of its answer."""

@@ -5,18 +5,19 @@ export const MASSES = [0.5, 0.8, 0.95, 0.99];
 
 /**
  * @param {{first: number, size: number, h: number, density: Float64Array, share: number}} lattice
- * @returns {{levels: number[], low: number, high: number}} the heights of the contours, and both ends of the axes
+ * @returns {{levels: number[], low: number, high: number}} the heights of the
+ *   contours, but for those that the lattice does not hold, and both ends of the axes
  */
 export function summary({ first, size, h, density, share }) {
   const kept = density.filter(d => d * share > 1e-9).sort().reverse(), levels = [];
   let inside = 0, k = 0;
   for (const mass of MASSES) {
     while (k < kept.length && inside < mass) inside += kept[k++] * share;
-    levels.push(kept[Math.max(0, k - 1)]);
+    if (inside >= mass) levels.push(kept[k - 1]);
   }
   let [low, high] = [Infinity, -Infinity];
   density.forEach((value, at) => {
-    if (value < levels.at(-1)) return;
+    if (value < (levels[MASSES.length - 1] ?? kept.at(-1))) return;
     low = Math.min(low, Math.floor(at / size), at % size);
     high = Math.max(high, Math.floor(at / size), at % size);
   });

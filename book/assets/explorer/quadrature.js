@@ -2,18 +2,26 @@
 
 const LOG_SQRT_2PI = 0.5 * Math.log(2 * Math.PI);
 const REACH = 9; // standard deviations beyond all data, where a component takes no part
-const TAIL = 8.5; // standard deviations of the prior
+const TAIL = 8.5, SHOWN = 3.5; // standard deviations of the prior
+const LONGEST = 600; // lattice points from the middle of a picture
 const TILE = 8, NEGLIGIBLE = -60; // a tile whose middle is lower than this many nats is left out
 
 /**
  * @param {object} posterior - with x, weights, priorSd, precision, modes, logDensity and logPrior
- * @returns {{logEvidence: number, shareBelow: number, lattice: object}} log p(x), P(mu1 < mu2), and the density on a
+ * @returns {{logEvidence: number, shareBelow: number, beyond: number, lattice: object}} log p(x), P(mu1 < mu2), and the density on a
  *   lattice: `density[i * size + j]` at ((first + i) h, (first + j) h), with the highest mode at 1, and the factor
- *   `share` that makes it a share of the mass
+ *   `share` that makes it a share of the mass; and `beyond`, the share of the mass that is not on it
  */
 export function integrate(posterior) {
-  const { x, precision } = posterior, h = 0.4 / Math.sqrt(x.length + precision);
-  const first = Math.floor((Math.min(...x) - REACH) / h), size = Math.ceil((Math.max(...x) + REACH) / h) - first + 1;
+  const h = 0.4 / Math.sqrt(posterior.x.length + posterior.precision), near = within(posterior, REACH, h);
+  const longer = Math.min(SHOWN * posterior.priorSd, LONGEST * h);
+  // a mean that may own no observation wanders over its prior: show that
+  return near.beyond > 1e-3 && longer > REACH ? within(posterior, longer, h) : near;
+}
+
+function within(posterior, reach, h) {
+  const { x } = posterior, first = Math.floor((Math.min(...x) - reach) / h);
+  const size = Math.ceil((Math.max(...x) + reach) / h) - first + 1;
   const top = posterior.logDensity(...posterior.modes[0]);
   const density = onLattice(posterior, first, size, h, top), [above, below] = tails(posterior, first, size, h, top);
   let whole = above + below;
@@ -23,6 +31,7 @@ export function integrate(posterior) {
   return {
     logEvidence: top + Math.log(whole * h * h),
     shareBelow: posterior.exchangeable ? 0.5 : (upToMiddle(gap) + below) / whole,
+    beyond: (above + below) / whole,
     lattice: { first, size, h, density, share: 1 / whole },
   };
 }

@@ -44,13 +44,16 @@ export function chainNumbers({ draws, switches, rhat }, now) {
 export const expected = (draws, now) => 4 * Math.max(0, draws - 1) * now;
 
 /** What the plane shows, in a sentence or two. */
-export function planeSays({ modes, saddle, bells }, { ordered, bells: drawn }) {
+export function planeSays({ modes, saddle, bells, beyond, contours }, { ordered, bells: drawn }) {
   const kept = modes.filter(([a, b]) => !ordered || a <= b);
   const peaks = kept.length === 0 ? "No mode lies in the half plane" : kept.length === 1 ? `One mode (●), at ${point(kept[0])}`
     : `${COUNTS[kept.length] ?? kept.length} modes (●), the highest at ${kept.slice(0, 2).map(point).join(" and ")}`;
   const pass = saddle && !ordered ? `; the pass (×) between them at ${point(saddle)}` : "";
   const sides = drawn ? ` q, dashed, is the best mean-field Gaussian${bells.length > 1 && !ordered ? " of each side" : ""}: half and 95 % of its mass.` : "";
-  return `${peaks}${pass}. The contours hold 50, 80, 95 and 99 % of the mass.${sides}`;
+  const masses = contours.map(({ mass }) => Math.round(100 * mass)).join(", ").replace(/, (?=\d+$)/, " and ");
+  const held = masses && ` The contours hold ${masses} % of the mass.`;
+  const rest = beyond > 0.001 ? ` The picture ends where ${percent(beyond)} of the mass still follow: there one mean is back at its prior.` : "";
+  return `${peaks}${pass}.${held}${rest}${sides}`;
 }
 
 /** What the picture of the data shows. */

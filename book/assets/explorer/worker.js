@@ -12,10 +12,13 @@ let posterior, chains, convergence, run;
 const tasks = {
   compute({ id, recipe, prior }) {
     posterior = new Posterior(simulate(recipe), recipe.weights, prior);
-    const { x, weights, modes, saddle, barrier, barrierFromTop, logEvidence, shareBelow, exchangeable, lattice } = posterior;
+    const { x, weights, modes, saddle, barrier, barrierFromTop, logEvidence, shareBelow, beyond, exchangeable, lattice } = posterior;
     const { levels, low, high } = summary(lattice), values = grid(lattice, low, high, GRID);
     const contours = levels.map((level, k) => ({ mass: MASSES[k], path: path(values, GRID, level) }));
-    return { id, x, weights, modes, saddle, barrier, barrierFromTop, logEvidence, shareBelow, exchangeable, low, high, contours, bells: bells() };
+    return {
+      ...{ id, x, weights, modes, saddle, barrier, barrierFromTop, logEvidence, shareBelow, beyond, exchangeable },
+      ...{ low, high, contours, bells: bells() },
+    };
   },
 
   begin({ seed, ordered, ...message }) {
