@@ -30,7 +30,8 @@ def opened(browser, server, state="", look="light", **other):
         settled(page)
         yield page
         assert listener.errors == []
-        assert {urlsplit(url).netloc for url in listener.requests if not url.startswith("data:")} == {urlsplit(server).netloc}
+        hosts = {urlsplit(url).netloc for url in listener.requests if not url.startswith("data:")}
+        assert hosts == {urlsplit(server).netloc}
     finally:
         context.close()
 
@@ -111,7 +112,8 @@ def test_extreme_states_are_drawn_and_said_without_holes(browser, server, state)
         page.locator("#explorer-play").click()
         chains(page, 40)
         page.locator("#explorer-play").click()
-        shown = page.locator("#explorer").inner_text() + page.locator(".plane svg").inner_html() + page.locator(".data svg").inner_html()
+        drawings = [page.locator(f".{name} svg").inner_html() for name in ("plane", "data")]
+        shown = "".join([page.locator("#explorer").inner_text(), *drawings])
         assert not re.search(r"NaN|undefined|Infinity|null|∞|hold +%", shown)
 
 
@@ -119,7 +121,8 @@ def test_extreme_states_are_drawn_and_said_without_holes(browser, server, state)
 def test_shallow_passes_of_unequal_weights_are_found(browser, server, state):
     """Here Python gives up, so its slopes are asked instead of its answer."""
     given = dict(pair.split("=") for pair in state.split("&"))
-    _, posterior = python(int(given["data"]), int(given["n"]), float(given.get("separation", 2)), float(given["weight"]), float(given.get("prior", 10)))
+    numbers = [float(given.get(name, usual)) for name, usual in (("separation", 2), ("weight", 0.5), ("prior", 10))]
+    _, posterior = python(int(given["data"]), int(given["n"]), *numbers)
     with opened(browser, server, state) as page:
         found = settled(page)
     saddle = np.array(found["saddle"])
@@ -145,10 +148,11 @@ def imported(page, module, expression, argument):
 @pytest.mark.parametrize("seed", [0, 8, 78, 123_456])
 def test_random_numbers_are_numpys(still, seed):
     count = 200_000
-    drawn = imported(still, "random", f"(g => Array.from({{ length: {count} }}, () => g.normal()))(new m.Generator(a))", seed)
+    several = "(g => Array.from({ length: %d }, () => %s))(new m.Generator(a))"
+    drawn = imported(still, "random", several % (count, "g.normal()"), seed)
     rng = np.random.default_rng(seed)
     assert np.abs(drawn - rng.standard_normal(count)).max() < 1e-13
-    bits = imported(still, "random", "(g => Array.from({ length: 100 }, () => String(g.bits())))(new m.Generator(a))", seed)
+    bits = imported(still, "random", several % (100, "String(g.bits())"), seed)
     assert [int(b) for b in bits] == np.random.default_rng(seed).integers(0, 2**64, 100, dtype=np.uint64).tolist()
 
 
@@ -353,7 +357,8 @@ def test_changing_the_theme_repaints(browser, server):
     with opened(browser, server, "bells=1") as page:
         page.locator("#explorer-step").click()
         chains(page, 1)
-        look = "[getComputedStyle(document.querySelector('#explorer .exact')).stroke, document.querySelector('.stack canvas').toDataURL()]"
+        stroke = "getComputedStyle(document.querySelector('#explorer .exact')).stroke"
+        look = f"[{stroke}, document.querySelector('.stack canvas').toDataURL()]"
         light = page.evaluate(look)
         page.evaluate("document.documentElement.dataset.theme = 'dark'")
         page.wait_for_function(f"(before) => {look}[1] !== before", arg=light[1])
@@ -388,7 +393,8 @@ def test_a_broken_worker_is_a_sentence(browser, server):
     context = browser.new_context()
     try:
         page = context.new_page()
-        page.route("**/quadrature.js", lambda route: route.fulfill(body="export function integrate() { throw new Error('broken'); }", content_type="text/javascript"))
+        broken = {"body": "export function integrate() { throw new Error('broken'); }", "content_type": "text/javascript"}
+        page.route("**/quadrature.js", lambda route: route.fulfill(**broken))
         page.goto(f"{server}/book/explorer.html")
         page.get_by_text("cannot be computed here (broken)").first.wait_for()
     finally:

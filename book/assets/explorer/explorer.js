@@ -63,9 +63,12 @@ function settle() {
     history.replaceState(null, "", state ? `#${state}` : location.pathname + location.search);
   root.ariaBusy = "false";
   const { ordered } = read(form), exact = exactNumbers(found, law, ordered);
-  live.textContent = `${planeSays(found, read(form))} Log evidence ${exact.evidence}, barrier ${exact.barrier} nats. Draws per switch by the law: ${exact.wait}.`;
+  live.textContent = `${planeSays(found, read(form))} Log evidence ${exact.evidence}, barrier ${exact.barrier} nats. ` +
+    `Draws per switch by the law: ${exact.wait}.`;
   const { logEvidence, shareBelow, barrier, barrierFromTop, modes, saddle, bells } = found;
-  root.dataset.ready = JSON.stringify({ state, logEvidence, shareBelow, barrier, barrierFromTop, modes, saddle, bells, law, rate: now() });
+  root.dataset.ready = JSON.stringify({
+    ...{ state, logEvidence, shareBelow, barrier, barrierFromTop, modes, saddle, bells, law }, rate: now(),
+  });
 }
 
 function drawStill() {
@@ -195,7 +198,8 @@ function touched({ target: { name } }) {
   if (found && !busy) settle();
 }
 
-worker.onmessage = ({ data: { task, ...answer } }) => ({ compute: computed, advance: advanced, failed: ({ text }) => fail(text) })[task](answer);
+const answers = { compute: computed, advance: advanced, failed: ({ text }) => fail(text) };
+worker.onmessage = ({ data: { task, ...answer } }) => answers[task](answer);
 worker.onerror = event => fail(event.message || "the worker has stopped");
 form.addEventListener("submit", event => event.preventDefault());
 root.addEventListener("input", touched);
@@ -206,7 +210,7 @@ again.addEventListener("click", () => { startOver(); live.textContent = chainsSa
 copy.addEventListener("click", copyLink);
 calm.addEventListener("change", pause);
 addEventListener("resize", () => found && drawMoving());
-addEventListener("hashchange", () => { if (isState(location.hash) || !location.hash) followLink(); });
+addEventListener("hashchange", () => (isState(location.hash) || !location.hash) && followLink());
 document.addEventListener("visibilitychange", () => document.hidden && pause());
 new MutationObserver(() => found && drawMoving()).observe(document.documentElement, { attributeFilter: ["data-theme"] });
 restore(form, isState(location.hash) ? location.hash : "");

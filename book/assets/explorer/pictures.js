@@ -39,7 +39,9 @@ export function drawPlane(svg, found, { ordered, bells }) {
   const group = make("g", ordered ? { class: "half" } : {});
   for (const { path } of found.contours) group.append(make("path", { d: path, class: "exact" }));
   parts.push(group);
-  if (ordered) parts.push(make("path", { d: "M0 1L1 0V1Z", class: "left-out" }), make("text", { x: 0.97, y: 0.95, "text-anchor": "end" }, "left out: μ₁ > μ₂"));
+  if (ordered) parts.push(
+    make("path", { d: "M0 1L1 0V1Z", class: "left-out" }),
+    make("text", { x: 0.97, y: 0.95, "text-anchor": "end" }, "left out: μ₁ > μ₂"));
   else parts.push(make("text", { x: 0.93, y: 0.035, "text-anchor": "end", class: "quiet" }, "μ₁ = μ₂"));
   const visible = ([a, b]) => !ordered || a <= b;
   for (const [a, b] of found.modes.filter(visible)) parts.push(make("circle", { cx: to(a), cy: 1 - to(b), r: 0.008, class: "mode" }));
