@@ -113,7 +113,8 @@ def test_every_internal_link_leads_to_a_file(site, pages):
 
 def test_every_anchor_exists(pages):
     anchors = {name: {e["id"] for e in page.select("[id]")} | {""} for name, page in pages.items()}
-    links = [link for link in internal(pages, ("href",)) if link[2] in pages and link[3]]
+    # what has an equals sign is a state of the explorer: see test_explorer.py
+    links = [link for link in internal(pages, ("href",)) if link[2] in pages and link[3] and "=" not in link[3]]
     assert len(links) > 100
     dead = [f"{name}: {link}" for name, link, target, fragment in links if fragment not in anchors[target]]
     assert dead == []
