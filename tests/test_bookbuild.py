@@ -267,6 +267,8 @@ kernelspec:
 
 The width is {{glue:text}}`{name}-width:.2f`, give or take.
 
+Chapter one says {{glue:text}}`one.md::one-width:.2f`.
+
 ```{{code-cell}} ipython3
 import sys
 from pathlib import Path
@@ -377,6 +379,19 @@ def test_edited_prose_executes_nothing_and_keeps_the_ledger(book):
     assert code == 0, log[-3000:]
     assert book.ran() == []
     assert "The breadth" in book.page("one").text
+    assert book.ledger()[0] == LEDGER
+
+
+def test_number_from_another_page_is_as_fresh_as_that_page(book):
+    assert "Chapter one says 1.25." in book.page("two").text
+    book.edit("book/one.md", "tiny.WIDTH, expected", "tiny.WIDTH + 0.03, expected")
+    code, log = book.build(*STRICT)
+    assert code == 0, log[-3000:]
+    assert book.ran() == ["one"]
+    assert "Chapter one says 1.28." in book.page("two").text
+    book.edit("book/one.md", "tiny.WIDTH + 0.03, expected", "tiny.WIDTH, expected")
+    code, log = book.build(*STRICT)
+    assert code == 0, log[-3000:]
     assert book.ledger()[0] == LEDGER
 
 

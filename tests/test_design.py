@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import reader
 from mixtures import style
 from PIL import Image
 from test_pages import NAMES
@@ -39,11 +40,8 @@ LINES = """() => [...document.querySelectorAll("article section > p:not(:has(.ma
 def opened(browser, screen="screen", **other):
     """Yield a fresh page of the size of a screen."""
     width, height = SCREENS[screen]
-    context = browser.new_context(viewport={"width": width, "height": height}, **other)
-    try:
-        yield context.new_page()
-    finally:
-        context.close()
+    with reader.opened(browser, "light", viewport={"width": width, "height": height}, **other) as (page, _):
+        yield page
 
 
 def luminance(colour):

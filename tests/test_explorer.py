@@ -8,10 +8,9 @@ from urllib.parse import urlsplit
 import arviz as az
 import numpy as np
 import pytest
+import reader
 from axe_playwright_python.sync_playwright import Axe
 from bs4 import BeautifulSoup
-from test_browser import LOOKS, Listener
-
 from mixtures import data, exact, variational
 
 MODULES = "/_static/explorer"
@@ -22,18 +21,13 @@ COMPUTED = 120_000  # milliseconds: generous, for no test is about time
 @contextmanager
 def opened(browser, server, state="", look="light", **other):
     """Yield the explorer in a state, once it has settled, and check that nothing went wrong behind it."""
-    context = browser.new_context(**LOOKS[look], **other)
-    try:
-        page = context.new_page()
-        listener = Listener(page)
+    with reader.opened(browser, look, **other) as (page, listener):
         page.goto(f"{server}/book/explorer.html{state and '#' + state}")
         settled(page)
         yield page
         assert listener.errors == []
         hosts = {urlsplit(url).netloc for url in listener.requests if not url.startswith("data:")}
         assert hosts == {urlsplit(server).netloc}
-    finally:
-        context.close()
 
 
 def settled(page):
@@ -366,7 +360,7 @@ def test_changing_the_theme_repaints(browser, server):
         assert page.evaluate(look)[0] == "rgb(240, 240, 240)"
 
 
-@pytest.mark.parametrize("look", LOOKS)
+@pytest.mark.parametrize("look", reader.LOOKS)
 def test_explorer_is_accessible_and_fits(browser, server, look):
     with opened(browser, server, "data=8&weight=0.2&bells=1", look) as page:
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")

@@ -185,6 +185,7 @@ function followLink() {
 function fail(text) {
   pause();
   busy = false;
+  if (stale) return compute();
   root.ariaBusy = "false";
   $("#explorer-plane-says").textContent = live.textContent = `This state cannot be computed here (${text}). Try another one.`;
 }
