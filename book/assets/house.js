@@ -46,7 +46,7 @@ document.addEventListener("DOMContentLoaded", () => {
 
 // What scrolls inside itself can be reached, and scrolled, by keyboard; what fits is no stop on the way.
 const reach = () => {
-  for (const box of document.querySelectorAll(".math > .katex-display, .bd-article .cell_output > .output, .pst-scrollable-table-container")) {
+  for (const box of document.querySelectorAll(".math > .katex-display, .cell_output > .output, .pst-scrollable-table-container, #fig-chart")) {
     if (box.scrollWidth > box.clientWidth) box.tabIndex = 0;
     else box.removeAttribute("tabindex");
   }

@@ -1,6 +1,6 @@
 // The explorer: a form, a worker that computes, drawings and words. Everything that is shown follows from the form.
 import { drawData, drawPlane } from "./pictures.js";
-import { isState, python, read, restore, written } from "./state.js";
+import { isState, python, read, restore, tidy, written } from "./state.js";
 import { Traces } from "./traces.js";
 import { chainNumbers, chainsSay, dataSays, exactNumbers, expected, planeSays, rate } from "./words.js";
 
@@ -19,6 +19,7 @@ let chains = nothing();
 let job = 0, busy = false, stale = false; // one computation at a time, and then the latest state
 let run = 0, begun = false, waiting = false; // the chains; `waiting` for draws that were asked for
 let running = false, frames = 0;
+let resume = false; // whether chains run, or run on, once the state is computed
 
 function nothing() { return { draws: 0, switches: 0, rhat: { first: NaN, smaller: NaN } }; }
 
@@ -33,6 +34,7 @@ const now = () => rate(law, found, read(form).ordered);
 // ---- the exact posterior
 
 function change() {
+  resume ||= running;
   pause();
   showControls();
   stale = true;
@@ -69,6 +71,11 @@ function settle() {
   root.dataset.ready = JSON.stringify({
     ...{ state, logEvidence, shareBelow, barrier, barrierFromTop, modes, saddle, bells, law }, rate: now(),
   });
+  goOn();
+}
+
+function goOn() {
+  if (resume) toggle();
 }
 
 function drawStill() {
@@ -128,6 +135,9 @@ function pause() {
 }
 
 function toggle() {
+  const computing = busy || stale || !found;
+  resume = computing && !resume;
+  if (computing) return showControls();
   if (calm.matches) return ask(BLOCK);
   if (running) return pause();
   running = true;
@@ -161,7 +171,7 @@ function showControls() {
   const book = recipe.n === 100 && recipe.separation === 2 && w === v && prior === 10;
   for (const button of root.querySelectorAll("[data-dataset]"))
     button.ariaPressed = String(book && Number(button.dataset.dataset) === recipe.seed);
-  play.textContent = calm.matches ? `${BLOCK} draws` : running ? "Pause" : "Start";
+  play.textContent = calm.matches ? `${BLOCK} draws` : running || resume ? "Pause" : "Start";
 }
 
 function pickDataset({ dataset }) {
@@ -180,12 +190,15 @@ function followLink() {
   restore(form, location.hash);
   change();
   root.scrollIntoView();
+  play.focus({ preventScroll: true });
 }
 
 function fail(text) {
   pause();
   busy = false;
   if (stale) return compute();
+  resume = false;
+  showControls();
   root.ariaBusy = "false";
   $("#explorer-plane-says").textContent = live.textContent = `This state cannot be computed here (${text}). Try another one.`;
 }
@@ -194,6 +207,7 @@ function fail(text) {
 function touched({ target: { name } }) {
   if (name === "speed") return found && !stale && !busy && settle();
   if (!["ordered", "bells", "seed"].includes(name)) return change();
+  resume ||= running && name !== "bells";
   if (name === "bells") drawStill();
   else startOver();
   if (found && !busy) settle();
@@ -204,6 +218,7 @@ worker.onmessage = ({ data: { task, ...answer } }) => answers[task](answer);
 worker.onerror = event => fail(event.message || "the worker has stopped");
 form.addEventListener("submit", event => event.preventDefault());
 root.addEventListener("input", touched);
+root.addEventListener("change", () => tidy(form));
 for (const button of root.querySelectorAll("[data-dataset]")) button.addEventListener("click", () => pickDataset(button.dataset));
 play.addEventListener("click", toggle);
 step.addEventListener("click", () => { pause(); if (!waiting) ask(1); });

@@ -35,7 +35,7 @@ export function drawPlane(svg, found, { ordered, bells }) {
     make("text", { x: -0.018, y: 1 - to(v) + 0.011, "text-anchor": "end" }, label(v)));
   parts.push(
     make("path", { d: "M0 0V1H1", class: "axis" }), make("path", { d: "M0 1L1 0", class: "diagonal" }),
-    make("text", { x: 0.5, y: 1.09, "text-anchor": "middle" }, "μ₁"), make("text", { x: -0.095, y: 0.51 }, "μ₂"));
+    make("text", { x: 0.5, y: 1.09, "text-anchor": "middle" }, "μ₁"), make("text", { x: -0.095, y: 0.03 }, "μ₂"));
   const group = make("g", ordered ? { class: "half" } : {});
   for (const { path } of found.contours) group.append(make("path", { d: path, class: "exact" }));
   parts.push(group);
@@ -57,6 +57,9 @@ const cross = (a, b, d = 0.013) => make("path", { d: `M${a - d} ${1 - b - d}l${2
 const WIDTH = 480, BASE = 112, BINS = 0.5;
 const bell = (v, mean) => Math.exp(-0.5 * (v - mean) ** 2) / Math.sqrt(2 * Math.PI);
 
+// What to write at which component's top, to its left (-1) or right (1), or once for both above it
+const names = ([a, b]) => (Math.abs(a - b) < 0.5 ? [[0, "both", 0]] : [[0, "first", a < b ? -1 : 1], [1, "second", a < b ? 1 : -1]]);
+
 /** The data as bars and as a row of ticks, and the density at the highest mode with its two components. */
 export function drawData(svg, { x, weights, modes: [mode] }) {
   const low = Math.floor(Math.min(...x, -4)), high = Math.ceil(Math.max(...x, 4)), to = v => WIDTH * (v - low) / (high - low);
@@ -70,6 +73,7 @@ export function drawData(svg, { x, weights, modes: [mode] }) {
     make("path", { d: [...x].map(v => `M${to(v).toFixed(1)} ${BASE + 3}v9`).join(""), class: "rug" }),
     make("path", { d: curve(part(0)), class: "first" }), make("path", { d: curve(part(1)), class: "second" }),
     make("path", { d: curve(whole), class: "exact" }),
-    ...mode.map((m, k) => make("text", { x: to(m) + (mode[k] < mode[1 - k] ? -5 : 5), y: up(part(k)(m)) - 4, "text-anchor": mode[k] < mode[1 - k] ? "end" : "start", class: "name" }, k ? "second" : "first")),
+    ...names(mode).map(([k, text, side]) => make("text",
+      { x: to(mode[k]) + 5 * side, y: up(part(k)(mode[k])) - 4, "text-anchor": ["end", "middle", "start"][side + 1], class: "name" }, text)),
     ...ticks(low, high).map(v => make("text", { x: to(v), y: BASE + 32, "text-anchor": v === low ? "start" : v === high ? "end" : "middle" }, label(v))));
 }

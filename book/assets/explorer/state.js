@@ -28,8 +28,13 @@ export function restore(form, hash) {
 
 /** The form's state, as it stands in the address after #; empty where all is as at first. */
 export function written(form) {
-  const changed = fields(form).filter(field => current(field) !== initial(field));
+  const changed = fields(form).filter(field => current(field) !== initial(field) && fits(field, current(field)));
   return changed.map(field => `${field.name}=${current(field)}`).join("&");
+}
+
+/** Set fields that hold what does not fit to their defaults. */
+export function tidy(form) {
+  for (const field of fields(form)) if (!fits(field, current(field))) field.value = initial(field);
 }
 
 /** The form's state as numbers. A number that does not fit its field is read as the field's default. */

@@ -26,9 +26,9 @@ export class Traces {
 
   /** @param {object} found - the worker's answer; @param {CSSStyleDeclaration} style - with the colours */
   draw(found, style) {
-    const colour = style.getPropertyValue("--draws"), text = style.getPropertyValue("--exact"), to = scale(found);
-    this.#drawDots(to, colour, style.getPropertyValue("--page"));
-    this.#drawLines(to, colour, text, found.saddle?.[0]);
+    const of = name => style.getPropertyValue(`--${name}`), to = scale(found), colour = of("draws");
+    this.#drawDots(to, colour, of("page"));
+    this.#drawLines(to, { colour, text: of("exact"), ground: of("field") }, found.saddle?.[0]);
   }
 
   #drawDots(to, colour, page) {
@@ -52,7 +52,7 @@ export class Traces {
     }
   }
 
-  #drawLines(to, colour, text, border) {
+  #drawLines(to, { colour, text, ground }, border) {
     const canvas = this.lines, fine = devicePixelRatio || 1, { clientWidth: width, clientHeight: height } = canvas;
     if (canvas.width !== Math.round(width * fine) || canvas.height !== Math.round(height * fine))
       [canvas.width, canvas.height] = [Math.round(width * fine), Math.round(height * fine)];
@@ -61,8 +61,8 @@ export class Traces {
     pen.clearRect(0, 0, width, height);
     pen.font = "13px sans-serif"; pen.textBaseline = "middle";
     for (let chain = 0; chain < CHAINS; chain++) {
-      // the margins of the plane are cut off
-      const level = value => row * chain + 4 + (row - 8) * Math.max(0, Math.min(1, 0.5 + 1.4 * (0.5 - to(value))));
+      const level = value => row * chain + 3 + (row - 6) * Math.max(0, Math.min(1, 1 - to(value)));
+      if (chain % 2) { pen.fillStyle = ground; pen.fillRect(0, row * chain, width, row); }
       pen.fillStyle = text;
       pen.fillText(chain + 1, 4, row * (chain + 0.5));
       if (border !== undefined) {

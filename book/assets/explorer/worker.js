@@ -13,7 +13,7 @@ const tasks = {
   compute({ id, recipe, prior }) {
     posterior = new Posterior(simulate(recipe), recipe.weights, prior);
     const { x, weights, modes, saddle, barrier, barrierFromTop, logEvidence, shareBelow, beyond, exchangeable, lattice } = posterior;
-    const { levels, low, high } = summary(lattice), values = grid(lattice, low, high, GRID);
+    const { levels, low, high } = framed(summary(lattice)), values = grid(lattice, low, high, GRID);
     const contours = levels.map((level, k) => ({ mass: MASSES[k], path: path(values, GRID, level) }));
     return {
       ...{ id, x, weights, modes, saddle, barrier, barrierFromTop, logEvidence, shareBelow, beyond, exchangeable },
@@ -37,6 +37,12 @@ const tasks = {
     return { run, values, ...convergence.summary() };
   },
 };
+
+// a mode may hold so little mass that no contour reaches it, and chains start there all the same: it is in the picture
+function framed({ levels, low, high }) {
+  const places = [...posterior.modes, posterior.saddle ?? []].flat(), margin = 3 / Math.sqrt(posterior.x.length * Math.min(...posterior.weights));
+  return { levels, low: Math.min(low, ...places.map(v => v - margin)), high: Math.max(high, ...places.map(v => v + margin)) };
+}
 
 // the best mean-field Gaussian on each side that has a mode; one mode on the border counts for the upper left
 function bells() {
