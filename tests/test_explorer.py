@@ -292,6 +292,48 @@ def test_everything_by_keyboard_alone(browser, server):
         assert outline == "3px"
 
 
+def test_chains_run_on_through_a_change_and_start_once_the_state_is_computed(browser, server):
+    with opened(browser, server) as page:
+        play = page.locator("#explorer-play")
+        # pressed in the same breath as the change, so that nothing can have been computed in between
+        page.evaluate(
+            """() => {
+              const slider = document.querySelector("[name=separation]");
+              slider.value = 1.5;
+              slider.dispatchEvent(new Event("input", { bubbles: true }));
+              document.getElementById("explorer-play").click();
+            }"""
+        )
+        assert play.inner_text() == "Pause"
+        settled(page)
+        chains(page, 40)
+        page.locator("[data-dataset='0']").click()
+        settled(page)
+        assert play.inner_text() == "Pause"
+        chains(page, 40)
+        play.click()
+        assert play.inner_text() == "Start"
+
+
+def test_seed_that_is_none_is_set_back(browser, server):
+    with opened(browser, server, "data=5") as page:
+        field = page.locator("#explorer-data")
+        for wrong in ("-5", "1.5", "99999999", ""):
+            field.fill(wrong)
+            field.press("Tab")
+            settled(page)
+            assert field.input_value() == "8"
+            assert urlsplit(page.url).fragment == ""
+
+
+def test_every_mode_is_in_the_picture(browser, server):
+    with opened(browser, server, "weight=0.1&n=400&separation=4") as page:
+        assert page.locator(".plane circle.mode").count() == 2
+        for mode in page.locator(".plane circle.mode").all():
+            assert 0 < float(mode.get_attribute("cx")) < 1
+            assert 0 < float(mode.get_attribute("cy")) < 1
+
+
 def test_pause_stops_the_chains_and_starting_over_repeats_them(browser, server):
     with opened(browser, server) as page:
         blank = "document.getElementById('explorer-traces').toDataURL()"
@@ -321,7 +363,7 @@ def test_ordered_chains_never_switch_and_those_of_unequal_weights_have_no_law(br
         assert (number(page, "expected"), number(page, "below")) == ("never", "all of it")
         assert number(page, "evidence") == "−171.4223"
     with opened(browser, server, "data=8&weight=0.2") as page:
-        assert (number(page, "wait"), number(page, "barrier")) == ("unknown", "1.757, 5.090")
+        assert (number(page, "wait"), number(page, "barrier")) == ("no law", "1.757, 5.090")
 
 
 def test_nothing_moves_by_itself_for_those_who_asked_for_less(browser, server):
