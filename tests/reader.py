@@ -3,6 +3,8 @@
 import gzip
 from contextlib import contextmanager
 
+from axe_playwright_python.sync_playwright import Axe
+
 WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 LOOKS = {
     "light": {"color_scheme": "light", "viewport": WIDE},
@@ -56,3 +58,10 @@ def settle(page):
     )
     page.wait_for_load_state("networkidle")
     page.evaluate("document.fonts.ready.then(() => true)")
+
+
+def violations(page):
+    """Return what axe finds wrong with a page: rules, and the elements that break them."""
+    # passes are not asked for: listing them takes longer than finding the faults
+    found = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
+    return {one["id"]: [node["html"] for node in one["nodes"]] for one in found}

@@ -46,10 +46,10 @@ document.addEventListener("DOMContentLoaded", () => {
 
 // What scrolls inside itself can be reached, and scrolled, by keyboard; what fits is no stop on the way.
 const reach = () => {
-  for (const box of document.querySelectorAll(".math > .katex-display, .cell_output > .output, .pst-scrollable-table-container, #fig-chart")) {
-    if (box.scrollWidth > box.clientWidth) box.tabIndex = 0;
-    else box.removeAttribute("tabindex");
-  }
+  const boxes = [...document.querySelectorAll(".math > .katex-display, .cell_output > .output, .pst-scrollable-table-container, #fig-chart")];
+  // all are measured before any is changed, or the browser would lay out the page once for each
+  const wide = boxes.map((box) => box.scrollWidth > box.clientWidth);
+  boxes.forEach((box, k) => (wide[k] ? box.setAttribute("tabindex", "0") : box.removeAttribute("tabindex")));
 };
 addEventListener("load", reach);
 addEventListener("resize", reach);
