@@ -15,7 +15,6 @@ LONG = re.compile(r"(?<=\d\.\d\d)\d+")
 def setup(app):
     """Connect to Sphinx."""
     app.connect("html-page-context", reserve)
-    # before the pictures are copied
     app.connect("build-finished", shorten)
 
 
@@ -56,7 +55,8 @@ def shorten(app, exception):
     if exception is None and app.builder.name == "html":
         for picture in (Path(app.outdir) / "_images").glob("*.svg"):
             drawn = picture.read_text("utf-8")
-            picture.write_text(PLACES.sub(lambda found: LONG.sub("", found[0]), drawn), "utf-8")
+            if (short := PLACES.sub(lambda found: LONG.sub("", found[0]), drawn)) != drawn:
+                picture.write_text(short, "utf-8")
 
 
 def _pixels(points):
