@@ -3,13 +3,14 @@ PYTHON ?= python3
 PORT ?= 8000
 BIN := .venv/bin
 READY := .venv/.ready
+LAB := JUPYTER_CONFIG_DIR="$(CURDIR)/_build/lab" PATH="$(CURDIR)/$(BIN):$$PATH"
 BUILD := $(BIN)/jupyter-book build . -W -n --keep-going
 
-.PHONY: help book test serve lab claims bench lock clean
+.PHONY: help book test test-launch serve lab claims bench lock clean
 .DEFAULT_GOAL := help
 
 help:  ## show these lines
-	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 14
+	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 14
 
 book: $(READY)  ## build the book into _build/html; any warning is an error
 	$(BUILD)
@@ -17,14 +18,15 @@ book: $(READY)  ## build the book into _build/html; any warning is an error
 test: $(READY)  ## run every test; needs a Chromium
 	$(BIN)/python -m pytest
 
+test-launch: $(READY)  ## open and run every chapter as Binder does, in an environment made anew
+	LAUNCH=all $(BIN)/python -m pytest tests/test_launch.py
+
 serve: book  ## build the book and serve it on this machine (PORT=8000)
 	@$(BIN)/python -u -m http.server --bind 127.0.0.1 --directory _build/html $(PORT)
 
 lab: $(READY)  ## open the chapters as notebooks in JupyterLab, as Binder does
-	@mkdir -p _build/lab
-	JUPYTER_CONFIG_DIR=$(CURDIR)/_build/lab $(BIN)/jupytext-config set-default-viewer markdown myst
-	JUPYTER_CONFIG_DIR=$(CURDIR)/_build/lab $(BIN)/jupyter lab --LabApp.default_url=/lab/tree/book/mixture.md \
-	  $(if $(filter 0,$(shell id -u)),--allow-root)
+	$(LAB) bash .binder/postBuild
+	$(LAB) jupyter lab --LabApp.default_url=/lab/tree/notebooks/mixture.ipynb $(if $(filter 0,$(shell id -u)),--allow-root)
 
 claims: $(READY)  ## measure every claim again with ten other sets of seeds (SETS=10)
 	$(BIN)/python -m bookbuild.seeds $(or $(SETS),10)

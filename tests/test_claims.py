@@ -220,10 +220,20 @@ def test_mark_opens_its_sentence_and_escapes_it(shown):
     claim("a-1", "<b>", expected="<b>", says='Is "a" < b & c?')
     page = BeautifulSoup(shown[0][0]["text/html"], "html.parser")
     assert page.details["id"] == "claim-a-1"
-    assert page.summary.text == "✓"
+    assert page.summary.text == '✓ Is "a" < b & c?'
     assert page.summary["title"] == 'Is "a" < b & c? Measured: <b>; expected: <b>.'
-    assert page.details.text == "✓" + page.summary["title"]
-    assert [tag.name for tag in page.find_all()] == ["details", "summary"]
+    assert page.details.text == page.summary.text + "Measured: <b>; expected: <b>."
+    assert [tag.name for tag in page.find_all()] == ["details", "summary", "span"]
+
+
+def test_prose_of_a_notebook_takes_what_was_measured(shown):
+    assert claims.measured("a", ".2f") == "…"
+    claim("a", 1234.567, above=0, says="One.")
+    claim("b", -2.5, below=0, says="Two.")
+    claim("c", "north", one_of=["north"], says="Three.")
+    assert [claims.measured("a", ",.1f"), claims.measured("b", ".1f"), claims.measured("c")] == ["1,234.6", "−2.5", "north"]
+    claims.begin("another")
+    assert claims.measured("a") == "…"
 
 
 def test_seed_moves_with_the_environment(monkeypatch):

@@ -222,7 +222,7 @@ def test_ledger_rows_are_complete_and_agree_with_the_chapters(chapters):
     for row in chapters["book/ledger"].select("table.ledger tbody tr"):
         chapter, says, measured, expected, distance = (cell.text.strip() for cell in row("td"))
         claim = chapters[f"book/{chapter}"].select_one(f"#{row.a['href'].split('#')[1]}")
-        assert claim.summary.text == "✓"
+        assert claim.summary.text == f"✓ {says}"
         assert claim.summary["title"] == f"{says} Measured: {measured}; expected: {expected}."
         assert says.endswith((".", "?", "!"))
         assert ("±" in expected) == bool(distance), says

@@ -40,6 +40,11 @@ def branch(root):
     return head.removeprefix("origin/") or "main"
 
 
+def revision(root, environ=os.environ):
+    """Return the commit that is being printed, or the default branch where git knows none."""
+    return environ.get("GITHUB_SHA") or _git(root, "rev-parse", "HEAD") or branch(root)
+
+
 def pages(url):
     """Return the address where GitHub Pages publishes a repository."""
     owner, name = url.split("/")[-2:]

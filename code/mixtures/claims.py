@@ -10,6 +10,7 @@ from IPython.display import display
 
 _chapter = "(no chapter)"
 _names = {}
+_values = {}
 
 
 class FalseClaim(AssertionError):
@@ -27,6 +28,7 @@ def begin(chapter):
     global _chapter
     _chapter = chapter
     _names.clear()
+    _values.clear()
 
 
 def seed(number):
@@ -87,15 +89,37 @@ def claim(name, value, *, expected=None, within=None, above=None, below=None, on
             f"chapter {_chapter}, claim {name}: {says!r} is not true.\n"
             f"Measured {record['value']}; expected {record['expected']}."
         )
-    text = html.escape(f"{says} Measured: {record['measured']}; expected: {record['expected']}.")
+    _values[name] = record["value"]
+    sentence, figures = html.escape(says), html.escape(f"Measured: {record['measured']}; expected: {record['expected']}.")
     mark = "✓" if record["holds"] else "✗"
-    show = f'<details class="claim" id="claim-{name}"><summary title="{text}">{mark}</summary>{text}</details>'
+    # the page shows the mark alone until it is opened; a notebook, which has no style of the book's, shows the sentence too
+    summary = f'<summary title="{sentence} {figures}">{mark}<span class="says"> {sentence}</span></summary>'
+    show = f'<details class="claim" id="claim-{name}">{summary}{figures}</details>'
     # the metadata is that of myst_nb.glue, so that {glue:text}`name` works in prose
     display(
         {"text/plain": repr(record["value"]), "text/html": show},
         raw=True,
         metadata={"scrapbook": {"name": name, "mime_prefix": ""}, "claim": record},
     )
+
+
+def measured(name, form=""):
+    """Return a claim's value as the prose of a notebook shows it.
+
+    Parameters
+    ----------
+    name : str
+        The claim's.
+    form : str, optional
+        A format, as after the colon in an f-string.
+
+    Returns
+    -------
+    str
+        An ellipsis where the claim has not been measured yet.
+    """
+    value = f"{_values[name]:{form}}" if name in _values else "…"
+    return f"−{value[1:]}" if value.startswith("-") else value
 
 
 def _record(name, value, expected, within, above, below, one_of, says):

@@ -1,0 +1,159 @@
+"""Chapters as notebooks: their words agree with the pages, and no press is left in them."""
+
+import re
+from pathlib import Path
+
+import nbformat
+import pytest
+from bs4 import BeautifulSoup
+
+from bookbuild import lab, notebooks, words
+
+ROOT = Path(__file__).parents[1]
+BOOK = words.read(ROOT)
+SITE = "https://reader.github.io/which/"
+PRESS = re.compile(r"\{[a-z:]+\}`|:::|```\{|mystnb|progressbar|^\([\w-]+\)=$|\]\([\w-]+\.md", re.MULTILINE)
+
+
+@pytest.fixture(scope="module")
+def pages(site):
+    """Return the chapters' pages by their names."""
+    return {name: BeautifulSoup((site / f"{name}.html").read_bytes(), "html.parser") for name in BOOK.chapters}
+
+
+@pytest.fixture(scope="module")
+def downloads(site):
+    """Return the chapters as the site offers them, executed, by their names."""
+    return {name: nbformat.read(site / notebooks.place(name, "-executed"), as_version=4) for name in BOOK.chapters}
+
+
+def prose(notebook):
+    """Return all Markdown of a notebook."""
+    return "\n\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+
+
+def plain(text, numbers=None, site=SITE, page="book/mixture"):
+    """Return some words of a chapter as Markdown."""
+    return words.Words(BOOK, page, numbers if numbers is not None else {}, site).plain(text)
+
+
+def test_every_chapter_with_code_to_run_is_a_notebook():
+    shown = [f"book/{name}" for name in ("mixture", "label_switching", "variational", "galaxies", "practice")]
+    assert set(shown) < set(BOOK.chapters)
+    assert {"book/index", "book/explorer", "book/api"}.isdisjoint(BOOK.chapters)
+
+
+def test_no_press_is_left(downloads):
+    for name, notebook in downloads.items():
+        text = prose(notebook) + "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "code")
+        found = PRESS.search(text)
+        assert found is None, f"{name}: {text[max(0, found.start() - 60) :][:120]}"
+        for cell in notebook.cells:
+            assert not set(cell.metadata) - {"jupyter"}, name
+            assert all(not output.get("metadata") for output in cell.get("outputs", [])), name
+
+
+def test_nothing_of_the_page_is_lost(downloads, pages):
+    for name, page in pages.items():
+        text = prose(downloads[name])
+        article = page.select_one("article")
+        for heading in article.select("h1, h2, h3"):
+            heading.select_one("a.headerlink").extract()
+            assert re.search(rf"^#+ {re.escape(heading.text[:20].split('`')[0][:8])}", text, re.MULTILINE), f"{name}: {heading.text}"
+        assert text.count("<details>") == len(article.select("details.sd-dropdown")), name
+        assert len(re.findall(r"^\$\$$", text, re.MULTILINE)) == 2 * len(article.select("div.math")), name
+
+
+def test_numbers_of_figures_and_formulas_are_those_of_the_page(downloads, pages):
+    for name, page in pages.items():
+        text = prose(downloads[name])
+        captions = [figure.text.strip() for figure in page.select("figcaption .caption-number")]
+        assert [f"Figure {number}" for number in re.findall(r"^\*\*Figure (\d+)\.\*\*", text, re.MULTILINE)] == captions, name
+        numbers = [re.sub(r"\D", "", one.text) for one in page.select(".eqno")]
+        assert re.findall(r"\\tag\{(\d+)\}", text) == numbers, name
+
+
+def test_measured_numbers_are_those_of_the_page(downloads, pages):
+    total = 0
+    for name, page in pages.items():
+        text = " ".join(prose(downloads[name]).split())
+        for pasted in page.select("article .pasted-text"):
+            total += 1
+            assert pasted.text.strip() in text, f"{name}: {pasted.text}"
+    assert total > 60
+
+
+def test_links_lead_to_the_published_book():
+    assert plain("[so](label_switching.md)") == f"[so]({SITE}book/label_switching.html)"
+    assert plain("[](three-fates)") == f"[Three fates]({SITE}book/label_switching.html#three-fates)"
+    assert plain("[so](explorer:data=8)") == f"[so]({SITE}book/explorer.html#data=8)"
+    assert plain("[so](https://example.org/)") == "[so](https://example.org/)"
+    assert plain("[so](three-fates)", site=None) == "*so*"
+
+
+def test_links_on_binder_lead_to_the_notebook_beside():
+    on_binder = words.Words(BOOK, "book/mixture", None, SITE).plain
+    assert on_binder("[so](three-fates)") == "[so](label_switching.ipynb)"
+    assert on_binder("[so](glossary.md)") == f"[so]({SITE}book/glossary.html)"
+
+
+def test_roles_are_words():
+    numbers = {("book/mixture", "low"): -0.456, ("book/ordering", "many"): 12345}
+    assert plain("{glue:text}`low:.2f`, {glue:text}`ordering.md::many:,`", numbers) == "−0.46, 12,345"
+    assert plain("{term}`modes <mode>`, {term}`mode`") == "modes, mode"
+    assert plain("{numref}`fig-data` and {eq}`eq-likelihood`") == "Figure 2 and (2)"
+    assert plain("{cite:t}`vehtari2021`; {cite}`stephens2000,redner1984`") == (
+        "Vehtari *et al.* [2021]; [Stephens, 2000; Redner and Walker, 1984]"
+    )
+    with pytest.raises(ValueError, match=r"book/mixture: the role \{doc\} has no words in a notebook"):
+        plain("{doc}`mixture`")
+
+
+def test_works_cited_are_listed():
+    text = words.Words(BOOK, "book/mixture", {}, None)
+    text.plain("{cite}`stephens2000`")
+    assert re.fullmatch(r"- Matthew Stephens.+Dealing with label switching.+2000.*", text.references())
+
+
+def test_numbers_wait_for_the_readers_run_on_binder(tmp_path):
+    lab.write(ROOT, tmp_path)
+    for name in BOOK.chapters:
+        notebook = nbformat.read(tmp_path / f"{Path(name).name}.ipynb", as_version=4)
+        source = (ROOT / f"{name}.md").read_text("utf-8")
+        assert prose(notebook).count("{eval}`measured(") == source.count("{glue:text}`"), name
+        assert "measured" in next(cell.source for cell in notebook.cells if cell.cell_type == "code"), name
+        assert "pip install" not in notebook.cells[0].source, name
+
+
+def test_a_readers_work_is_kept(tmp_path, capsys):
+    lab.write(ROOT, tmp_path)
+    mine = tmp_path / "mixture.ipynb"
+    mine.write_text("mine", "utf-8")
+    assert lab.write(ROOT, tmp_path) == [mine]
+    assert mine.read_text("utf-8") == "mine"
+    mine.unlink()
+    assert lab.write(ROOT, tmp_path) == []
+
+
+def test_data_come_with_the_notebook(downloads, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("galaxies", "old_faithful"):
+        written = [cell.source for cell in downloads[f"book/{name}"].cells if "write_text" in cell.source]
+        exec(written[0], {})
+        data = f"data/{name}.csv"
+        assert Path(data).read_text("utf-8") == (ROOT / "book" / data).read_text("utf-8")
+
+
+def test_checks_and_solutions_are_folded(downloads):
+    for name, notebook in downloads.items():
+        for cell in notebook.cells:
+            if "claim(" in cell.source and cell.cell_type == "code":
+                assert cell.metadata["jupyter"]["source_hidden"], name
+                assert cell.source.startswith("# "), name
+
+
+def test_code_without_progress_still_compiles(downloads):
+    for notebook in downloads.values():
+        for cell in notebook.cells:
+            if cell.cell_type == "code":
+                compile(cell.source, "cell", "exec")
