@@ -6,6 +6,7 @@ from pathlib import Path
 import nbformat
 import pytest
 from bs4 import BeautifulSoup
+from IPython.core.inputtransformer2 import TransformerManager
 
 from bookbuild import lab, notebooks, words
 
@@ -156,4 +157,4 @@ def test_code_without_progress_still_compiles(downloads):
     for notebook in downloads.values():
         for cell in notebook.cells:
             if cell.cell_type == "code":
-                compile(cell.source, "cell", "exec")
+                compile(TransformerManager().transform_cell(cell.source), "cell", "exec")

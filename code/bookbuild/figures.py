@@ -55,8 +55,13 @@ def shorten(app, exception):
     if exception is None and app.builder.name == "html":
         for picture in (Path(app.outdir) / "_images").glob("*.svg"):
             drawn = picture.read_text("utf-8")
-            if (short := PLACES.sub(lambda found: LONG.sub("", found[0]), drawn)) != drawn:
-                picture.write_text(short, "utf-8")
+            if (less := short(drawn)) != drawn:
+                picture.write_text(less, "utf-8")
+
+
+def short(drawn):
+    """Return an SVG whose coordinates have two decimals."""
+    return PLACES.sub(lambda found: LONG.sub("", found[0]), drawn)
 
 
 def _pixels(points):

@@ -7,7 +7,7 @@ from pathlib import Path
 import nbformat
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from bookbuild import execution, links, words
+from bookbuild import execution, figures, links, words
 
 # the pages show no progress, and whoever runs a notebook wants to see it
 SILENCE = re.compile(r"^ *progressbar=False,?\n|,? *progressbar=False", re.MULTILINE)
@@ -110,6 +110,9 @@ def publish(app, exception):
     """Write each chapter into the site as a notebook, as it is and as it was executed."""
     if exception is not None or app.builder.name != "html":
         return
+    # the theme's copies of the chapters as they left the press
+    for copy in (Path(app.outdir) / "_sources").rglob("*.ipynb"):
+        copy.unlink()
     book, site = app.bookbuild_book, app.config.html_baseurl or None
     ran = {page: execution.executed(app, page) for page in book.pages}
     numbers = {(page, name): value for page, one in ran.items() for name, value in _glued(one)}
@@ -164,8 +167,10 @@ def _data(name, folder):
 
 
 def _bare(output):
-    """Return an output without what only the press reads."""
+    """Return an output without what only the press reads, and with a picture as short as the page's."""
     output = nbformat.from_dict(output)
-    if "metadata" in output:
+    if "data" in output:
         output.metadata = {}
+        if picture := output.data.get("image/svg+xml"):
+            output.data["image/svg+xml"] = figures.short("".join(picture))
     return output

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 from myst_nb.core.read import is_myst_markdown_notebook, read_myst_markdown_notebook
@@ -33,7 +34,7 @@ class Book:
     targets : dict of str to (str, str, str)
         For each label, and for each file, the page, the place on it, and what it is called.
     numbers : dict of str to int
-        Of figures, through the whole book, and of formulas, in each page.
+        Of figures and of formulas.
     works : pybtex.database.BibliographyData
     """
 
@@ -67,19 +68,18 @@ def read(root):
     root, works = Path(root), BibliographyData()
     for file in sorted((root / "book").glob("*.bib")):
         works.add_entries(parse_file(file).entries.items())
-    book, figures = Book({}, {}, {}, works), 0
+    book, figures, formulas = Book({}, {}, {}, works), count(1), count(1)
     for page in order(parse_toc_yaml(root / "_toc.yml")):
         text = (root / f"{page}.md").read_text("utf-8")
         title = found[1] if (found := TITLE.search(text)) else Path(page).name
         book.targets[f"{Path(page).name}.md"] = (page, "", title)
         for label, heading in LABEL.findall(text):
             book.targets[label] = (page, label, heading or title)
-        labels = [label for label, _ in FORMULA.findall(text) if label]
-        book.numbers |= {label: number for number, label in enumerate(labels, 1)}
+        book.numbers |= {label: next(formulas) for label, _ in FORMULA.findall(text) if label}
         if is_myst_markdown_notebook(text):
             book.pages[page] = read_myst_markdown_notebook(text)
-            for name in filter(None, (figure(cell).get("name") for cell in book.pages[page].cells)):
-                book.numbers[name] = figures = figures + 1
+            names = [figure(cell).get("name") for cell in book.pages[page].cells]
+            book.numbers |= {name: next(figures) for name in names if name}
     return book
 
 
@@ -128,9 +128,9 @@ class Words:
             If the text has a role that has no words here.
         """
         text = LABEL.sub(lambda found: found[0].split("\n", 1)[1].lstrip("\n"), text)
-        # JupyterLab on Binder reads MyST's formulas and folds, and other places do not
+        text = FORMULA.sub(self._formula, text)
+        # JupyterLab on Binder reads MyST's folds, and other places do not
         if self.numbers is not None:
-            text = FORMULA.sub(self._formula, text)
             text = DROPDOWN.sub(r"<details><summary>\1</summary>\n\n\2\n</details>", text)
         return LINK.sub(self._link, ROLE.sub(self._role, text))
 
@@ -144,8 +144,11 @@ class Words:
         return "\n".join(f"- {' '.join(work.text.render(Backend()).split())}" for work in Style().format_entries(works))
 
     def _formula(self, found):
-        tag = f" \\tag{{{self.book.numbers[found[1]]}}}" if found[1] else ""
-        return f"$$\n{found[2].strip()}{tag}\n$$\n"
+        formula = found[2].strip() + (f" \\tag{{{self.book.numbers[found[1]]}}}" if found[1] else "")
+        if self.numbers is None:
+            # where MyST is read it would give a second number
+            return f"```{{math}}\n:enumerated: false\n{formula}\n```\n"
+        return f"$$\n{formula}\n$$\n"
 
     def _role(self, found):
         write = getattr(self, f"_{found[1].replace(':', '_')}", None)
