@@ -153,27 +153,43 @@ def ill_timed(flow):
             yield f"no time: {cron}"
 
 
+def ill_called(flows, text):
+    """Yield the actions of a workflow that are not pinned, and the workflows that it calls and cannot."""
+    for used in re.findall(r"\buses: (.*)$", text, re.MULTILINE):
+        called = flows.get(used.removeprefix(SAME_REPOSITORY), {"on": {}})
+        if used.startswith(SAME_REPOSITORY) and "workflow_call" not in called["on"]:
+            yield f"{used} cannot be called"
+        if not used.startswith(SAME_REPOSITORY) and not PINNED.match(used):
+            yield f"not pinned: {used}"
+
+
+def unlimited(flow):
+    """Yield, in words, what a workflow may do or overlook without end."""
+    if flow.get("permissions") != {}:
+        yield "permissions for all jobs"
+    for name, job in flow["jobs"].items():
+        if scripts(job) and flow.get("defaults") != {"run": {"shell": "bash"}}:
+            yield f"{name}: a shell that overlooks what fails before a pipe"
+        if "permissions" not in job or ("uses" not in job and "timeout-minutes" not in job):
+            yield f"{name}: no permissions, or no timeout"
+
+
+def torn(texts):
+    """Yield the actions that are pinned to more than one commit."""
+    actions = {used for text in texts for used in re.findall(r"\buses: ([\w-]+/.*)$", text, re.MULTILINE)}
+    names = [action.split("@")[0] for action in actions]
+    yield from (f"{name}: pinned to two commits" for name in sorted(set(names)) if names.count(name) > 1)
+
+
 def faults(folder):
     """Yield, in words, what is wrong with the workflows in a folder."""
     texts = {path.name: path.read_text("utf-8") for path in sorted(folder.glob("*.yml"))}
     flows = {name: loaded(text) for name, text in texts.items()}
     for name, flow in flows.items():
-        used = re.findall(r"\buses: (.*)$", texts[name], re.MULTILINE)
-        yield from (f"{name}: not pinned: {u}" for u in used if not u.startswith(SAME_REPOSITORY) and not PINNED.match(u))
-        called = [u.removeprefix(SAME_REPOSITORY) for u in used if u.startswith(SAME_REPOSITORY)]
-        yield from (f"{name}: {u} cannot be called" for u in called if "workflow_call" not in flows.get(u, {"on": {}})["on"])
-        if flow.get("permissions") != {}:
-            yield f"{name}: permissions for all jobs"
-        if flow.get("defaults") != {"run": {"shell": "bash"}} and any(scripts(job) for job in flow["jobs"].values()):
-            yield f"{name}: a shell that overlooks what fails before a pipe"
-        for key, job in flow["jobs"].items():
-            if "permissions" not in job or ("uses" not in job and "timeout-minutes" not in job):
-                yield f"{name}: {key}: no permissions, or no timeout"
-            yield from (f"{name}: {key}: {found}" for found in missing(scripts(job)))
-        yield from (f"{name}: {found}" for found in (*unbound(flows, flow), *ill_timed(flow)))
-    actions = {u for text in texts.values() for u in re.findall(r"\buses: ([\w-]+/.*)$", text, re.MULTILINE)}
-    names = [action.split("@")[0] for action in actions]
-    yield from (f"{name}: pinned to two commits" for name in sorted({n for n in names if names.count(n) > 1}))
+        found = (*ill_called(flows, texts[name]), *unlimited(flow), *unbound(flows, flow), *ill_timed(flow))
+        absent = [fault for job in flow["jobs"].values() for fault in missing(scripts(job))]
+        yield from (f"{name}: {fault}" for fault in (*found, *absent))
+    yield from torn(texts.values())
 
 
 def test_workflows_call_what_exists_and_set_limits():
