@@ -1,12 +1,13 @@
 # Each command sets up whatever it needs, in .venv and _build, and nowhere else.
 PYTHON ?= python3
 PORT ?= 8000
+RESOLUTION ?= highest
 BIN := .venv/bin
 READY := .venv/.ready
 LAB := JUPYTER_CONFIG_DIR="$(CURDIR)/_build/lab" PATH="$(CURDIR)/$(BIN):$$PATH"
 BUILD := $(BIN)/jupyter-book build . -W -n --keep-going
 
-.PHONY: help book test test-launch serve lab claims bench lock clean
+.PHONY: help book test test-launch serve lab claims links bench lock clean
 .DEFAULT_GOAL := help
 
 help:  ## show these lines
@@ -31,14 +32,17 @@ lab: $(READY)  ## open the chapters as notebooks in JupyterLab, as Binder does
 claims: $(READY)  ## measure every claim again with ten other sets of seeds (SETS=10)
 	$(BIN)/python -m bookbuild.seeds $(or $(SETS),10)
 
+links: $(READY)  ## ask every external link of the book whether it answers; the report is _build/links.md
+	$(BIN)/python -m bookbuild.external
+
 bench: book  ## time the cold build against the source note as a script, and the modules; weigh the pages
 	$(BIN)/python -m tests.bench
 	$(BIN)/python tests/bench_pages.py
 
-lock: $(READY)  ## resolve code/pyproject.toml anew into requirements.txt
+lock: $(READY)  ## resolve code/pyproject.toml anew into requirements.txt (RESOLUTION=highest)
 	$(BIN)/python -m venv _build/lock
 	_build/lock/bin/pip install --quiet uv
-	_build/lock/bin/uv pip compile --quiet --universal --python-version 3.12 --all-extras --upgrade \
+	_build/lock/bin/uv pip compile --quiet --universal --python-version 3.12 --all-extras --upgrade --resolution $(RESOLUTION) \
 	  --no-header --no-annotate --no-emit-index-url --no-emit-find-links --output-file _build/lock/pins.txt code/pyproject.toml
 	{ echo '# Made by `make lock` from code/pyproject.toml, for Python 3.12 and later. Do not edit.'; \
 	  cat _build/lock/pins.txt; echo '-e ./code'; } > _build/lock/requirements.txt

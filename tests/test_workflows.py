@@ -1,0 +1,240 @@
+"""The workflows, without GitHub: their form, their safety, and that what they call exists."""
+
+import os
+import re
+import shutil
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+from outside import run
+
+ROOT = Path(__file__).parents[1]
+FLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+PINNED = re.compile(r"^[\w-]+/[\w./-]+@[0-9a-f]{40} # v\d+(\.\d+)*$")
+SAME_REPOSITORY = "$/.github/workflows/"
+CRON = ((0, 59), (0, 23), (1, 31), (1, 12), (0, 6))
+
+
+def tool(name):
+    """Return the path of a command of this environment."""
+    return Path(sys.executable).with_name(name)
+
+
+# Their form and their safety, by the validators
+
+
+def form(schema, *files):
+    """Check files against a schema that the checker brings along."""
+    return run(tool("check-jsonschema"), "--builtin-schema", f"vendor.{schema}", *files)
+
+
+def safety(folder):
+    """Look for anything unsafe in workflows, without asking GitHub."""
+    return run(tool("zizmor"), "--offline", "--quiet", "--strict-collection", "--persona", "pedantic", folder)
+
+
+def test_workflows_have_the_form_of_workflows():
+    assert len(FLOWS) >= 7
+    code, said = form("github-workflows", *FLOWS)
+    assert code == 0, said
+
+
+def test_other_files_for_github_have_their_forms():
+    for schema, name in (("dependabot", ".github/dependabot.yml"), ("citation-file-format", "CITATION.cff")):
+        code, said = form(schema, ROOT / name)
+        assert code == 0, said
+
+
+def test_workflows_are_safe():
+    code, said = safety(ROOT / ".github")
+    assert code == 0, said
+
+
+@pytest.fixture
+def seeded(tmp_path):
+    """Return a function that copies .github, changes one workflow and returns its path."""
+
+    def change(name, old, new):
+        copy = shutil.copytree(ROOT / ".github", tmp_path / ".github") / "workflows" / name
+        text = copy.read_text("utf-8")
+        assert old in text
+        copy.write_text(text.replace(old, new, 1), "utf-8")
+        return copy
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [("runs-on:", "run-on:"), ("timeout-minutes: 10", "timeout-minutes: ten"), ("contents: write", "contents: all")]
+)
+def test_malformed_workflow_is_found(seeded, old, new):
+    code, said = form("github-workflows", seeded("release.yml", old, new))
+    assert code != 0 and "release.yml" in said
+
+
+UNSAFE = {
+    "unpinned-uses": ("links.yml", "@3d3c42e5aac5ba805825da76410c181273ba90b1 # v7.0.1", "@v7"),
+    "artipacked": ("links.yml", "        with:\n          persist-credentials: false\n", ""),
+    "excessive-permissions": ("links.yml", "permissions: {}", "permissions: write-all"),
+    "template-injection": ("release.yml", '"$GITHUB_REF_NAME" --verify', "${{ github.ref_name }} --verify"),
+    "dangerous-triggers": ("book.yml", "  pull_request:", "  pull_request_target:"),
+}
+
+
+@pytest.mark.parametrize("rule", UNSAFE)
+def test_unsafe_workflow_is_found(seeded, rule):
+    code, said = safety(seeded(*UNSAFE[rule]).parents[1])
+    assert code != 0 and rule in said
+
+
+# What the validators cannot know
+
+
+def loaded(text):
+    """Return a workflow as a dict."""
+    flow = yaml.safe_load(text)
+    # YAML 1.1 takes the word for a yes
+    flow["on"] = flow.pop(True)
+    return flow
+
+
+def scripts(job):
+    """Return the shell lines of a job as one text."""
+    return "\n".join(step.get("run", "") for step in job.get("steps", []))
+
+
+def targets():
+    """Return the names of what make can make."""
+    return set(re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
+
+
+def missing(text):
+    """Yield, in words, what shell lines call that is not there."""
+    for name in re.findall(r"\bmake ([a-z][\w-]*)", text):
+        if name not in targets():
+            yield f"no target {name} in the Makefile"
+    for name in re.findall(r"(?<![\w/])\.(?:ci|github)/[\w./-]+", text):
+        if not os.access(ROOT / name, os.X_OK):
+            yield f"no script {name}, or not one that may be run"
+
+
+def outputs(flows, flow, name):
+    """Return the names of what a job hands to others, its own or those of the workflow that it calls."""
+    job = flow["jobs"][name]
+    if "uses" in job:
+        called = flows.get(job["uses"].removeprefix(SAME_REPOSITORY), {"on": {}})
+        return (called["on"].get("workflow_call") or {}).get("outputs", {})
+    return job.get("outputs", {})
+
+
+def unbound(flows, flow):
+    """Yield, in words, what jobs expect of other jobs and do not get."""
+    for name, job in flow["jobs"].items():
+        needs = job.get("needs", [])
+        needs = [needs] if isinstance(needs, str) else needs
+        for other, output in re.findall(r"\bneeds\.(\w+)\.outputs\.(\w+)", yaml.safe_dump(job)):
+            if other not in needs or output not in outputs(flows, flow, other):
+                yield f"{name}: no {output} comes from {other}"
+        ids = {step.get("id") for step in job.get("steps", [])}
+        for step in re.findall(r"\bsteps\.(\w+)\.", yaml.safe_dump(job)):
+            if step not in ids:
+                yield f"{name}: no step {step}"
+
+
+def ill_timed(flow):
+    """Yield the times at which a workflow is to start and never will."""
+    for cron in [entry["cron"] for entry in flow["on"].get("schedule", [])]:
+        fields = cron.split()
+        limits = zip(fields, CRON, strict=False)
+        if len(fields) != len(CRON) or not all(f == "*" or (f.isdigit() and low <= int(f) <= high) for f, (low, high) in limits):
+            yield f"no time: {cron}"
+
+
+def ill_called(flows, text):
+    """Yield the actions of a workflow that are not pinned, and the workflows that it calls and cannot."""
+    for used in re.findall(r"\buses: (.*)$", text, re.MULTILINE):
+        called = flows.get(used.removeprefix(SAME_REPOSITORY), {"on": {}})
+        if used.startswith(SAME_REPOSITORY) and "workflow_call" not in called["on"]:
+            yield f"{used} cannot be called"
+        if not used.startswith(SAME_REPOSITORY) and not PINNED.match(used):
+            yield f"not pinned: {used}"
+
+
+def unlimited(flow):
+    """Yield, in words, what a workflow may do or overlook without end."""
+    if flow.get("permissions") != {}:
+        yield "permissions for all jobs"
+    for name, job in flow["jobs"].items():
+        if scripts(job) and flow.get("defaults") != {"run": {"shell": "bash"}}:
+            yield f"{name}: a shell that overlooks what fails before a pipe"
+        if "permissions" not in job or ("uses" not in job and "timeout-minutes" not in job):
+            yield f"{name}: no permissions, or no timeout"
+
+
+def torn(texts):
+    """Yield the actions that are pinned to more than one commit."""
+    actions = {used for text in texts for used in re.findall(r"\buses: ([\w-]+/.*)$", text, re.MULTILINE)}
+    names = [action.split("@")[0] for action in actions]
+    yield from (f"{name}: pinned to two commits" for name in sorted(set(names)) if names.count(name) > 1)
+
+
+def faults(folder):
+    """Yield, in words, what is wrong with the workflows in a folder."""
+    texts = {path.name: path.read_text("utf-8") for path in sorted(folder.glob("*.yml"))}
+    flows = {name: loaded(text) for name, text in texts.items()}
+    for name, flow in flows.items():
+        found = (*ill_called(flows, texts[name]), *unlimited(flow), *unbound(flows, flow), *ill_timed(flow))
+        absent = [fault for job in flow["jobs"].values() for fault in missing(scripts(job))]
+        yield from (f"{name}: {fault}" for fault in (*found, *absent))
+    yield from torn(texts.values())
+
+
+def test_workflows_call_what_exists_and_set_limits():
+    assert list(faults(ROOT / ".github" / "workflows")) == []
+
+
+def test_scripts_call_what_exists():
+    for path in (ROOT / ".ci").iterdir():
+        assert list(missing(path.read_text("utf-8"))) == [], path.name
+
+
+FAULTS = {
+    "not pinned: actions/checkout@v7": ("links.yml", "@3d3c42e5aac5ba805825da76410c181273ba90b1 # v7.0.1", "@v7"),
+    "pinned to two commits": ("links.yml", "@3d3c42e5", "@4d3c42e5"),
+    "nothing.yml cannot be called": ("release.yml", "workflows/build.yml", "workflows/nothing.yml"),
+    "claims.yml cannot be called": ("release.yml", "workflows/build.yml", "workflows/claims.yml"),
+    "permissions for all jobs": ("links.yml", "permissions: {}", "permissions:\n  contents: read"),
+    "a shell that overlooks": ("links.yml", "shell: bash", "shell: sh"),
+    "publish: no permissions, or no timeout": ("book.yml", "    timeout-minutes: 10\n", ""),
+    "no target link in the Makefile": ("links.yml", "make links", "make link"),
+    "no script .ci/verified": ("book.yml", ".ci/verify", ".ci/verified"),
+    "verify: no sums comes from publish": ("book.yml", "needs.build.outputs.sums", "needs.publish.outputs.sums"),
+    "verify: no sum comes from build": ("book.yml", "needs.build.outputs.sums", "needs.build.outputs.sum"),
+    "build: no step place": ("build.yml", "steps.site.", "steps.place."),
+    "no time: 17 24 * * 1": ("claims.yml", "17 3 * * 1", "17 24 * * 1"),
+    "no time: 17 3 * *": ("claims.yml", "17 3 * * 1", "17 3 * *"),
+}
+
+
+@pytest.mark.parametrize("words", FAULTS)
+def test_seeded_fault_is_found(seeded, words):
+    found = list(faults(seeded(*FAULTS[words]).parent))
+    assert any(words in fault for fault in found), found
+
+
+def test_dependencies_are_tried_with_the_newest_and_the_oldest_python():
+    flow = yaml.safe_load((ROOT / ".github/workflows/dependencies.yml").read_text("utf-8"))
+    newest, oldest = flow["jobs"]["dependencies"]["strategy"]["matrix"]["include"]
+    assert (newest["resolution"], oldest["resolution"]) == ("highest", "lowest-direct")
+    assert newest["python"] == (ROOT / ".python-version").read_text("utf-8").strip()
+    wanted = tomllib.loads((ROOT / "code/pyproject.toml").read_text("utf-8"))["project"]["requires-python"]
+    assert wanted == f">={oldest['python']}"
+
+
+def test_pages_to_verify_are_printed(site):
+    names = re.search(r"sha256sum (.+)\)$", (ROOT / ".github/workflows/build.yml").read_text("utf-8"), re.MULTILINE)[1].split()
+    assert {"index.html", "book/index.html"} < set(names)
+    assert [name for name in names if not (site / name).is_file()] == []
