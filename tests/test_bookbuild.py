@@ -3,11 +3,14 @@
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
+import psutil
 import pytest
 from bookbuild import execution, ledger, links
 from bs4 import BeautifulSoup
@@ -329,11 +332,11 @@ class Book:
         return run.returncode, re.sub(r"\s+", " ", log)
 
     def ran(self):
-        """Return which chapters were executed since this was last asked."""
+        """Return which chapters were executed since this was last asked, in the order of their names."""
         runs = self.top / "runs"
         names = runs.read_text().split() if runs.exists() else []
         runs.unlink(missing_ok=True)
-        return names
+        return sorted(names)
 
     def page(self, name):
         """Return a printed page."""
@@ -395,6 +398,57 @@ def test_number_from_another_page_is_as_fresh_as_that_page(book):
     assert book.ledger()[0] == LEDGER
 
 
+# a chapter that waits for another one
+MEET = """
+import time
+
+Path("../met-{}").touch()
+deadline = time.monotonic() + 100
+while not Path("../met-{}").exists():
+    assert time.monotonic() < deadline, "nobody came"
+    time.sleep(0.05)
+"""
+
+
+def test_chapters_run_side_by_side(book):
+    plain = {name: (book.top / f"book/{name}.md").read_text("utf-8") for name in ("one", "two")}
+    for name, other in (("one", "two"), ("two", "one")):
+        book.edit(f"book/{name}.md", f'begin("{name}")\n', f'begin("{name}")\n{MEET.format(name, other)}')
+    code, log = book.build(*STRICT)
+    assert code == 0, log[-3000:]
+    assert book.ran() == ["one", "two"]
+    assert "executing 2 chapters, 2 at a time" in log
+    for name in plain:
+        book.write(f"book/{name}.md", plain[name])
+    code, log = book.build(*STRICT)
+    assert code == 0, log[-3000:]
+
+
+def test_interrupted_build_leaves_no_kernel_behind(book):
+    plain = (book.top / "book/one.md").read_text("utf-8")
+    endless = 'import os, time\nPath("../kernel").write_text(str(os.getpid()))\ntime.sleep(1000)\n'
+    book.edit("book/one.md", 'begin("one")\n', f'begin("one")\n{endless}')
+    with subprocess.Popen([*PRESS, *STRICT], cwd=book.top, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as run:
+        kernel = book.top / "kernel"
+        while not (kernel.exists() and kernel.read_text()):
+            assert run.poll() is None
+            time.sleep(0.1)
+        run.send_signal(signal.SIGINT)
+        assert run.wait(60) != 0
+    number = int(kernel.read_text())
+    # it looks once a second whether its parent is alive
+    for _ in range(600):
+        if not psutil.pid_exists(number) or psutil.Process(number).status() == psutil.STATUS_ZOMBIE:
+            break
+        time.sleep(0.1)
+    else:
+        pytest.fail("the kernel is still alive")
+    book.write("book/one.md", plain)
+    code, log = book.build(*STRICT)
+    assert code == 0, log[-3000:]
+    assert book.ran() == []
+
+
 def test_edited_code_executes_everything_and_reverting_finds_the_old_results(book):
     book.edit("code/tiny.py", "1.25", "1.27")
     code, log = book.build(*STRICT)
@@ -422,7 +476,7 @@ def test_buttons_lead_to_the_repository_that_printed_the_book_or_are_left_out(bo
         assert {
             "https://github.com/someone/fork",
             f"https://github.com/someone/fork/edit/main/book/{name}.md",
-            f"https://mybinder.org/v2/gh/someone/fork/main?urlpath=lab/tree/book/{name}.md",
+            f"https://mybinder.org/v2/gh/someone/fork/main?urlpath=lab/tree/notebooks/{name}.ipynb",
         } <= set(hosts(name))
     for name in ("index", *CHAPTERS, "ledger"):
         link = book.page(name).select_one("link[rel=canonical]")

@@ -5,6 +5,7 @@ It knows nothing of mixtures. ``_config.yml`` lists it, so that plain ``jupyter-
 
 from bookbuild import (
     accessibility,
+    ahead,
     bundle,
     execution,
     figures,
@@ -19,6 +20,6 @@ from bookbuild import (
 
 def setup(app):
     """Connect the press to Sphinx."""
-    for part in (execution, ledger, links, typography, formulas, figures, accessibility, findability, notebooks, bundle):
+    for part in (execution, ahead, ledger, links, typography, formulas, figures, accessibility, findability, notebooks, bundle):
         part.setup(app)
     return {"parallel_read_safe": False, "parallel_write_safe": True, "env_version": 1}

@@ -1,0 +1,95 @@
+"""Chapters executed side by side, while Sphinx still reads them one by one.
+
+Sphinx reads a book page by page, and MyST-NB executes a chapter when its turn comes. Here all chapters whose outputs are
+not in the cache are started at once, as many as there are cores; MyST-NB then finds a run that has begun, or has ended.
+Cache, messages and failures remain MyST-NB's.
+"""
+
+import os
+import threading
+from concurrent.futures import Future
+from pathlib import Path
+from queue import Empty, SimpleQueue
+
+from jupyter_cache import get_cache
+from jupyter_cache.executors.utils import single_nb_execution
+from myst_nb.core.execute import cache as reader
+from myst_nb.core.read import is_myst_markdown_notebook, read_myst_markdown_notebook
+from sphinx.util import logging
+
+logger = logging.getLogger(__name__)
+# a kernel of this book takes about a gigabyte, and two waste nothing even on one core
+AT_LEAST, AT_MOST = 2, 4
+
+
+def setup(app):
+    """Connect to Sphinx."""
+    app.connect("env-before-read-docs", start)
+
+
+def start(app, env, docnames):
+    """Start the chapters that are to be read and have no outputs in the cache."""
+    reader.single_nb_execution = single_nb_execution
+    if app.config.nb_execution_mode != "cache":
+        return
+    todo, runs = SimpleQueue(), {}
+    # those with most code first: they take longest, and the last one should not run alone
+    for path, notebook in sorted(missing(app, docnames), key=lambda one: -len(_code(one[1]))):
+        runs[_key(notebook)] = run = Future()
+        todo.put((path, notebook, run))
+    workers = min(len(runs), max(os.cpu_count() or 1, AT_LEAST), AT_MOST)
+    if runs:
+        logger.info("executing %d chapters, %d at a time", len(runs), workers)
+    for _ in range(workers):
+        # a daemon ends with the build, however that ends, and its kernel with it
+        threading.Thread(target=work, args=(todo, app.config.nb_execution_timeout), daemon=True).start()
+    reader.single_nb_execution = lambda notebook, **options: fetch(runs, notebook, **options)
+
+
+def missing(app, docnames):
+    """Yield path and notebook of the chapters among some pages whose outputs are not in the cache."""
+    cache = get_cache(app.config.nb_execution_cache_path)
+    for path in (Path(app.env.doc2path(name)) for name in docnames):
+        text = path.read_text("utf-8") if path.suffix == ".md" else ""
+        if is_myst_markdown_notebook(text):
+            notebook = read_myst_markdown_notebook(text)
+            try:
+                cache.match_cache_notebook(notebook)
+            except KeyError:
+                yield path, notebook
+
+
+def work(todo, timeout):
+    """Execute one chapter after the other."""
+    while True:
+        try:
+            path, notebook, run = todo.get_nowait()
+        except Empty:
+            return
+        try:
+            result = single_nb_execution(notebook, cwd=str(path.parent), allow_errors=False, timeout=timeout)
+        except Exception as error:
+            run.set_exception(error)
+        else:
+            run.set_result(result)
+            logger.info("%s has run, in %.0f s", path.stem, result.time)
+
+
+def fetch(runs, notebook, **options):
+    """Give a notebook the outputs of its run, and return the result as jupyter-cache's own function does."""
+    run = runs.get(_key(notebook))
+    if run is None:
+        return single_nb_execution(notebook, **options)
+    result = run.result()
+    for cell, ran in zip(_code(notebook), _code(result.nb), strict=True):
+        cell.outputs, cell.execution_count = ran.outputs, ran.execution_count
+    notebook.metadata |= result.nb.metadata
+    return result
+
+
+def _code(notebook):
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def _key(notebook):
+    return tuple(cell.source for cell in _code(notebook))
