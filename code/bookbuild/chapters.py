@@ -17,6 +17,8 @@ from bookbuild import links
 
 SITE = Path("_build/html")
 # links into the page and what works by scripts; `program` is the class of what is nothing without them
+# the words of code that have a colour, in the names that Pygments gives them
+COLOURED = {"k", "kc", "kd", "kn", "kr", "ow", "s", "s1", "s2", "sa", "sd", "se", "si", "m", "mf", "mi", "mh", "c", "c1", "cm", "nf", "nc", "nd"}
 LEFT_OUT = ".headerlink, .program, .take-away, .toctree-wrapper, .sd-summary-state-marker, script, link, input, label"
 PAPER = jinja2.Environment(
     loader=jinja2.FileSystemLoader(Path(__file__).with_name("paper")), autoescape=True, undefined=jinja2.StrictUndefined
@@ -122,6 +124,10 @@ def _still(chapter):
     for style in article.select("style"):
         chapter.styles.extend(filter(None, [style.text.strip()]))
         style.decompose()
+    for word in article.select("pre span, code span, .sig span span"):
+        # a PDF has a record for each, which doubles its size
+        if COLOURED.isdisjoint(word.get("class", [])):
+            word.unwrap()
     for image in article.select("img"):
         del image["loading"], image["decoding"]
     # readers without scripts are told why something is missing, and so are these
@@ -136,6 +142,8 @@ def _still(chapter):
         solution.name, solution["class"] = "div", "solution"
         head = solution.summary
         head.name, head["class"] = "p", ["solution-title"]
+    for fold in article.select("details"):
+        fold["open"] = ""
 
 
 def _mark_claims(book):
