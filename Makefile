@@ -5,7 +5,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 BUILD := $(BIN)/jupyter-book build . -W -n --keep-going
 
-.PHONY: help book test serve lab claims bench lock clean
+.PHONY: help book epub pdf site test serve lab claims bench lock clean
 .DEFAULT_GOAL := help
 
 help:  ## show these lines
@@ -13,6 +13,16 @@ help:  ## show these lines
 
 book: $(READY)  ## build the book into _build/html; any warning is an error
 	$(BUILD)
+
+epub: book  ## build the book for e-readers, in _build
+	$(BIN)/python -m bookbuild.epub
+
+pdf: book  ## build the book for paper, in _build; needs a Chromium
+	$(BIN)/python -m bookbuild.pdf
+
+site: export BOOK_TAKE_AWAY = 1
+site: epub pdf  ## build what is published: the book, and both of these to take away
+	cp _build/*.epub _build/*.pdf _build/html
 
 test: $(READY)  ## run every test; needs a Chromium
 	$(BIN)/python -m pytest

@@ -106,10 +106,14 @@ def edition(root="."):
     return datetime.fromtimestamp(int(seconds or 0), UTC)
 
 
+def file_name(title, ending):
+    """Return what the file of a book is called."""
+    return "-".join(re.findall(r"\w+", title.lower())) + ending
+
+
 def keep(book, ending, content):
     """Write a finished book beside the site, say where, and never leave half of one."""
-    words = re.findall(r"\w+", book[0].facts["name"].lower())
-    path = SITE.with_name("-".join(words)).with_suffix(ending)
+    path = SITE.with_name(file_name(book[0].facts["name"], ending))
     new = path.with_suffix(f"{ending}.new")
     new.write_bytes(content)
     os.replace(new, path)

@@ -5,12 +5,16 @@ import posixpath
 import uuid
 import zipfile
 
+from bs4 import BeautifulSoup
 from PIL import Image
 
 from bookbuild import chapters
 
 # a page of a book stands upright
 COVER = (1200, 1600)
+GROUND = "#00609b"
+# what stands between a function and what it is applied to; browsers leave no space for it
+APPLIED = "\u2061"
 MEDIA = {".css": "text/css", ".png": "image/png", ".svg": "image/svg+xml", ".xhtml": "application/xhtml+xml"}
 # zip files know of no time before it
 NO_DATE = (1980, 1, 1, 0, 0, 0)
@@ -54,6 +58,9 @@ def as_xml(article):
         # the formula in LaTeX is for readers that cannot show the other
         math["alttext"] = " ".join(math.annotation.extract().text.split())
         math.semantics.unwrap()
+        for function in math.find_all("mo", string=APPLIED):
+            if getattr(function.find_next_sibling(), "text", "(") not in "([|":
+                function.insert_after(BeautifulSoup('<mspace width="0.1667em"></mspace>', "html.parser"))
         formula.replace_with(math)
     for frame in article.select(".katex-display"):
         frame.unwrap()
@@ -64,8 +71,10 @@ def as_xml(article):
 
 def cover(card):
     """Return the picture of the book upright, as PNG: the card that other sites show beside links to it, with more room."""
-    page = Image.new("RGB", COVER, "white")
-    page.paste(Image.open(card).convert("RGB"), (0, (COVER[1] - Image.open(card).height) // 3))
+    page = Image.new("RGB", COVER, GROUND)
+    page.paste("white", (0, COVER[1] // 8, COVER[0], COVER[1] * 7 // 8))
+    with Image.open(card) as picture:
+        page.paste(picture.convert("RGB"), (0, (COVER[1] - picture.height) // 3))
     written = io.BytesIO()
     page.quantize(32).save(written, "PNG", optimize=True)
     return written.getvalue()

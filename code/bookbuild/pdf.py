@@ -24,6 +24,8 @@ QUIET = (
     *("--no-sandbox", "--disable-quic", "--no-first-run", "--disable-background-networking"),
     *("--disable-component-update", "--disable-sync"),
 )
+# links that say neither a number nor a term
+TO_PAGES = 'a[href^="#"]:not([class]):not(.checked *), a[href^="#"]:has(> :is(.std-ref, .std-doc))'
 
 
 def chromium():
@@ -52,9 +54,8 @@ def prepare(book, site):
             formula.select_one(".katex-mathml").decompose()
             del formula.select_one(".katex-html")["aria-hidden"]
         # whoever holds paper has to turn to a page
-        for words in chapter.article.select('a[href^="#"] > :is(.std-ref, .std-doc)'):
-            number = BeautifulSoup(' <span class="page"></span>', "html.parser")
-            words.parent.append(number)
+        for link in chapter.article.select(TO_PAGES):
+            link.append(BeautifulSoup(' <span class="page"></span>', "html.parser"))
 
 
 def document(book, site, pages):
