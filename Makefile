@@ -24,7 +24,7 @@ site: export BOOK_TAKE_AWAY = 1
 site: epub pdf  ## build what is published: the book, and both of these to take away
 	cp _build/*.epub _build/*.pdf _build/html
 
-test: $(READY)  ## run every test; needs a Chromium
+test: $(READY)  ## run every test; needs a Chromium, and Java
 	$(BIN)/python -m pytest
 
 serve: book  ## build the book and serve it on this machine (PORT=8000)

@@ -27,11 +27,15 @@ PAPER = jinja2.Environment(
 
 @dataclass
 class Chapter:
-    """A page of the site: its path there, its article, what it says of itself in the words of schema.org, its styles."""
+    """A page of the site: its path there, its article, and what it says of itself in the words of schema.org.
+
+    Its sections are pairs of an identifier and a title.
+    """
 
     path: str
     article: BeautifulSoup
     facts: dict
+    sections: list = field(default_factory=list)
     styles: list = field(default_factory=list)
 
     @property
@@ -43,11 +47,6 @@ class Chapter:
     def title(self):
         """Return the title as text."""
         return self.article.h1.get_text()
-
-    @property
-    def sections(self):
-        """Return the identifiers of the sections, and their titles."""
-        return [(heading.find_parent("section")["id"], heading.get_text()) for heading in self.article.select("h2")]
 
 
 def read(site=SITE):
@@ -125,6 +124,7 @@ def _still(chapter):
     article = chapter.article
     for element in article.select(LEFT_OUT):
         element.decompose()
+    chapter.sections = [(heading.find_parent("section")["id"], heading.get_text()) for heading in article.select("h2")]
     for style in article.select("style"):
         chapter.styles.extend(filter(None, [style.text.strip()]))
         style.decompose()

@@ -11,7 +11,7 @@ from pathlib import Path
 import pypdf
 from bs4 import BeautifulSoup
 from playwright.sync_api import sync_playwright
-from pypdf.generic import NameObject
+from pypdf.generic import NameObject, TextStringObject
 
 from bookbuild import chapters
 
@@ -25,7 +25,7 @@ QUIET = (
     *("--disable-component-update", "--disable-sync"),
 )
 # links that say neither a number nor a term
-TO_PAGES = 'a[href^="#"]:not([class]):not(.checked *), a[href^="#"]:has(> :is(.std-ref, .std-doc))'
+TO_PAGES = 'a[href^="#"]:not([class]):not(.checked *, .citation *), a[href^="#"]:has(> :is(.std-ref, .std-doc))'
 
 
 def chromium():
@@ -43,6 +43,10 @@ def prepare(book, site):
     site : pathlib.Path
     """
     for chapter in book:
+        for heading in chapter.article.select("h1, h2, h3"):
+            # a heading that is kept with its text moves on to the next page; the top of its section may not
+            names = [heading.parent, *heading.find_previous_siblings()]
+            heading.extend([BeautifulSoup(f'<span id="{named.attrs.pop("id")}"></span>', "html.parser") for named in names if "id" in named.attrs])
         chapters.relink(book, chapter, lambda other, name: f"#{_unique(other, name)}")
         for element in chapter.article.select("[id]"):
             element["id"] = _unique(chapter, element["id"])
@@ -111,11 +115,15 @@ def print_book(book, site, browser):
             known = found
 
 
-def finish(reader, facts):
+def finish(reader, book):
     """Return a PDF as bytes that say what the book is, and not when or by what it was printed."""
-    writer = pypdf.PdfWriter(clone_from=reader)
+    writer, facts = pypdf.PdfWriter(clone_from=reader), book[0].facts
+    headings = [heading.get_text() for chapter in book for heading in chapter.article.select("h1, h2, h3")]
+    # the browser drops the space where a heading goes on in another line
+    for entry, title in zip(_outline(writer.root_object["/Outlines"]), ["Contents", *headings], strict=True):
+        entry[NameObject("/Title")] = TextStringObject(title)
     writer.metadata = {"/Title": facts["name"], "/Author": facts["author"]["name"], "/Subject": facts["description"]}
-    writer.root_object[NameObject("/Lang")] = pypdf.generic.TextStringObject(facts["inLanguage"])
+    writer.root_object[NameObject("/Lang")] = TextStringObject(facts["inLanguage"])
     writer.create_viewer_preferences().display_doctitle = True
     written = io.BytesIO()
     writer.write(written)
@@ -132,7 +140,16 @@ def main(site=chapters.SITE):
         browser = playwright.chromium.launch(executable_path=found, args=QUIET)
         printed = print_book(book, site, browser)
         browser.close()
-    chapters.keep(book, ".pdf", finish(printed, book[0].facts))
+    chapters.keep(book, ".pdf", finish(printed, book))
+
+
+def _outline(entry):
+    """Yield the entries below one of an outline, each before those below it."""
+    below = entry.get("/First")
+    while below is not None:
+        yield below.get_object()
+        yield from _outline(below.get_object())
+        below = below.get_object().get("/Next")
 
 
 def _unique(chapter, name=""):
