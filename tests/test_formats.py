@@ -199,9 +199,15 @@ def paper(site):
 
 
 @pytest.fixture(scope="module")
-def words(paper):
+def printed(paper):
+    """Return the text of each page."""
+    return [page.extract_text() for page in paper.pages]
+
+
+@pytest.fixture(scope="module")
+def words(printed):
     """Return the text of each page, without spaces."""
-    return [squeezed(page.extract_text()) for page in paper.pages]
+    return [squeezed(text) for text in printed]
 
 
 @pytest.fixture(scope="module")
@@ -258,10 +264,10 @@ def test_pdf_pages_bear_their_numbers_and_their_chapters(words, places, titles):
             assert words[number].startswith(f"{number + 1}{squeezed(title)}"), number + 1
 
 
-def test_pdf_sends_readers_to_pages_that_its_links_lead_to(paper, places):
+def test_pdf_sends_readers_to_pages_that_its_links_lead_to(paper, printed, places):
     count = 0
-    for page in paper.pages:
-        numbers = re.findall(r"\(p\.\s(\d+)\)", page.extract_text())
+    for page, text in zip(paper.pages, printed, strict=True):
+        numbers = re.findall(r"\(p\.\s(\d+)\)", text)
         assert {int(number) - 1 for number in numbers} <= {places[place] for place in links(page)}
         count += len(numbers)
     assert count > 100
@@ -398,6 +404,6 @@ def test_links_to_take_away_lead_to_the_top_of_the_site():
 
 
 def test_links_to_take_away_are_there_when_the_files_are(pages, site):
-    printed = pages["book/index"].select(".take-away a")
-    assert len(printed) in (0, 2)
-    assert all((site / "book" / link["href"]).is_file() for link in printed)
+    found = pages["book/index"].select(".take-away a")
+    assert len(found) in (0, 2)
+    assert all((site / "book" / link["href"]).is_file() for link in found)
