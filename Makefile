@@ -7,7 +7,7 @@ READY := .venv/.ready
 LAB := JUPYTER_CONFIG_DIR="$(CURDIR)/_build/lab" PATH="$(CURDIR)/$(BIN):$$PATH"
 BUILD := $(BIN)/jupyter-book build . -W -n --keep-going
 
-.PHONY: help book test test-launch serve lab claims links bench lock clean
+.PHONY: help book epub pdf site test test-launch serve lab claims links bench lock clean
 .DEFAULT_GOAL := help
 
 help:  ## show these lines
@@ -16,7 +16,17 @@ help:  ## show these lines
 book: $(READY)  ## build the book into _build/html; any warning is an error
 	$(BUILD)
 
-test: $(READY)  ## run every test; needs a Chromium
+epub: book  ## build the book for e-readers, in _build
+	$(BIN)/python -m bookbuild.epub
+
+pdf: book  ## build the book for paper, in _build; needs a Chromium
+	$(BIN)/python -m bookbuild.pdf
+
+site: export BOOK_TAKE_AWAY = 1
+site: epub pdf  ## build what is published: the book, and both of these to take away
+	cp _build/*.epub _build/*.pdf _build/html
+
+test: $(READY)  ## run every test; needs a Chromium, and Java
 	$(BIN)/python -m pytest
 
 test-launch: $(READY)  ## open and run every chapter as Binder does, in an environment made anew

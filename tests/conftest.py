@@ -1,7 +1,5 @@
 """What every test shares."""
 
-import os
-import shutil
 import subprocess
 import sys
 import threading
@@ -11,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from bookbuild.pdf import QUIET, chromium
 from hypothesis import settings
 from playwright.sync_api import sync_playwright
 
@@ -47,15 +46,6 @@ def bad_data(request):
 
 
 ROOT = Path(__file__).parents[1]
-CHROMIUMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-MAC_CHROMIUMS = (
-    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
-    "/Applications/Chromium.app/Contents/MacOS/Chromium",
-)
-QUIET = (
-    *("--no-sandbox", "--disable-quic", "--no-first-run", "--disable-background-networking"),
-    *("--disable-component-update", "--disable-sync"),
-)
 
 
 @pytest.fixture(scope="session")
@@ -83,12 +73,6 @@ def server(site):
         yield f"http://127.0.0.1:{http.server_port}"
         http.shutdown()
         thread.join()
-
-
-def chromium():
-    """Return the path of a Chromium of this machine, or None."""
-    names = [os.environ.get("CHROMIUM"), *map(shutil.which, CHROMIUMS), *filter(os.path.exists, MAC_CHROMIUMS)]
-    return next(filter(None, names), None)
 
 
 # not for the whole session: while Playwright runs, asyncio.run is refused to every other test

@@ -14,12 +14,16 @@ from bookbuild import (
     ledger,
     links,
     notebooks,
+    takeaway,
     typography,
 )
+
+READING = (execution, ahead, ledger, links, takeaway, typography)
+PRINTING = (formulas, figures, accessibility, findability, notebooks, bundle)
 
 
 def setup(app):
     """Connect the press to Sphinx."""
-    for part in (execution, ahead, ledger, links, typography, formulas, figures, accessibility, findability, notebooks, bundle):
+    for part in (*READING, *PRINTING):
         part.setup(app)
     return {"parallel_read_safe": False, "parallel_write_safe": True, "env_version": 1}
