@@ -98,11 +98,17 @@ def print_book(book, site, browser):
     Returns
     -------
     pypdf.PdfReader
+
+    Raises
+    ------
+    RuntimeError
+        If they never are.
     """
     prepare(book, site)
     page, known = browser.new_page(), {}
     with tempfile.NamedTemporaryFile(suffix=".html") as file:
-        while True:
+        # twice is enough as a rule: the second time a page number may be a digit longer
+        for _ in range(6):
             Path(file.name).write_text(document(book, site, known), "utf-8")
             page.goto(Path(file.name).as_uri())
             page.evaluate("Promise.all([document.fonts.ready, ...[...document.images].map((image) => image.decode())]).then(() => null)")
@@ -113,6 +119,7 @@ def print_book(book, site, browser):
             if found == known:
                 return reader
             known = found
+    raise RuntimeError("the pages in the contents never agree with those of the chapters")
 
 
 def finish(reader, book):
