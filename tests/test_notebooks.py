@@ -108,6 +108,8 @@ def test_roles_are_words():
     )
     with pytest.raises(ValueError, match=r"book/mixture: the role \{doc\} has no words in a notebook"):
         plain("{doc}`mixture`")
+    with pytest.raises(ValueError, match=r"book/mixture: the directive \{note\} has no words in a notebook"):
+        plain(":::{note}\nMind.\n:::")
 
 
 def test_works_cited_are_listed():

@@ -16,9 +16,9 @@ from bs4 import BeautifulSoup
 from bookbuild import links
 
 SITE = Path("_build/html")
-# links into the page and what works by scripts; `program` is the class of what is nothing without them
 # the words of code that have a colour, in the names that Pygments gives them
 COLOURED = {"k", "kc", "kd", "kn", "kr", "ow", "s", "s1", "s2", "sa", "sd", "se", "si", "m", "mf", "mi", "mh", "c", "c1", "cm", "nf", "nc", "nd"}
+# links into the page and what works by scripts; `program` is the class of what is nothing without them
 LEFT_OUT = ".headerlink, .program, .take-away, .toctree-wrapper, .sd-summary-state-marker, script, link, input, label"
 PAPER = jinja2.Environment(
     loader=jinja2.FileSystemLoader(Path(__file__).with_name("paper")), autoescape=True, undefined=jinja2.StrictUndefined

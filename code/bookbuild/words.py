@@ -15,6 +15,7 @@ TITLE = re.compile(r"^# (.+)$", re.MULTILINE)
 LABEL = re.compile(r"^\(([\w-]+)\)=\n+(?:#+ (.+)$)?", re.MULTILINE)
 FORMULA = re.compile(r"^```\{math\}\n(?::label: ([\w-]+)\n)?\s*(.*?)^```$", re.MULTILINE | re.DOTALL)
 DROPDOWN = re.compile(r"^:::\{dropdown\} ([^\n]+)\n(.*?)^:::$", re.MULTILINE | re.DOTALL)
+DIRECTIVE = re.compile(r"^(?::{3,}|`{3,})\{([\w-]+)\}", re.MULTILINE)
 ROLE = re.compile(r"\{([a-z:]+)\}`([^`]+)`")
 LINK = re.compile(r"(?<!!)\[([^\]]*)\]\(([^)\s]+)\)")
 NAMED = re.compile(r"(.*?)\s*<(.+)>", re.DOTALL)
@@ -125,8 +126,10 @@ class Words:
         Raises
         ------
         ValueError
-            If the text has a role that has no words here.
+            If the text has a role or a directive that has no words here.
         """
+        for strange in set(DIRECTIVE.findall(text)) - {"math", "dropdown"}:
+            raise ValueError(f"{self.page}: the directive {{{strange}}} has no words in a notebook")
         text = LABEL.sub(lambda found: found[0].split("\n", 1)[1].lstrip("\n"), text)
         text = FORMULA.sub(self._formula, text)
         # JupyterLab on Binder reads MyST's folds, and other places do not
