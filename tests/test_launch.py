@@ -52,7 +52,8 @@ def bare(home, *folders, **more):
 def published(site, tmp_path_factory):
     """Print the book as the workflow of a repository on GitHub does, and return the folder of its pages."""
     out = tmp_path_factory.mktemp("published")
-    shutil.copytree(site.parent / ".jupyter_cache", out / "_build" / ".jupyter_cache")
+    for kept in (".jupyter_cache", ".pictures"):
+        shutil.copytree(site.parent / kept, out / "_build" / kept)
     command = [Path(sys.executable).with_name("jupyter-book"), "build", ".", "-W", "-n", "--keep-going", "--path-output", out]
     run(*command, cwd=ROOT, env=os.environ | {"GITHUB_REPOSITORY": REPOSITORY, "GITHUB_SHA": "main"})
     return out / "_build" / "html"
@@ -167,16 +168,22 @@ def outputs(notebook):
         yield from cell.get("outputs", [])
 
 
-def check_outputs(notebook):
-    """See that a run raised nothing, warned of nothing and drew its figures in the vectors that Lab can scale."""
+def check_outputs(notebook, kind="image/svg+xml"):
+    """See that a run raised nothing, warned of nothing and drew its figures."""
     for output in outputs(notebook):
         assert output.output_type != "error", output
         assert output.get("name") != "stderr", output
-    drawn = [output.data for output in outputs(notebook) if "data" in output]
-    assert not [data for data in drawn if "image/png" in data]
-    sizes = [re.search(r'<svg[^>]* width="([\d.]+)pt"', "".join(data["image/svg+xml"]), re.DOTALL) for data in drawn if "image/svg+xml" in data]
-    assert sizes
-    assert all(100 < float(size[1]) < 700 for size in sizes)
+    drawn = [output.data for output in outputs(notebook) if "image/png" in output.get("data", {}) or "image/svg+xml" in output.get("data", {})]
+    assert drawn
+    assert all(kind in data for data in drawn)
+
+
+def check_sizes(notebook):
+    """See that figures have a size that fits into JupyterLab, and are vectors, which it can scale."""
+    for output in outputs(notebook):
+        if drawn := output.get("data", {}).get("image/svg+xml"):
+            size = re.search(r'<svg[^>]* width="([\d.]+)pt"', "".join(drawn), re.DOTALL)
+            assert 100 < float(size[1]) < 700
 
 
 def test_repo2docker_reads_the_books_own_files(dockerfile):
@@ -196,6 +203,7 @@ def test_chapter_runs_where_its_button_leads(browser, lab, published, name):
         assert before and not any(before)
         notebook = run_all(tab)
         check_outputs(notebook)
+        check_sizes(notebook)
         live = [one for cell in notebook.cells for one in cell.metadata.get("user_expressions", [])]
         asked = sum(cell.source.count("{eval}`") for cell in notebook.cells)
         values = [one["result"]["data"]["text/plain"].strip("'") for one in live]
@@ -214,7 +222,7 @@ def test_downloads_are_what_the_page_says(published):
         for notebook in (plain, executed):
             nbformat.validate(notebook)
         assert not list(outputs(plain))
-        check_outputs(executed)
+        check_outputs(executed, "image/png")
         assert [cell.source for cell in plain.cells] == [cell.source for cell in executed.cells]
 
 

@@ -1,12 +1,15 @@
 """Chapters as notebooks: their words agree with the pages, and no press is left in them."""
 
 import re
+from base64 import b64decode
+from io import BytesIO
 from pathlib import Path
 
 import nbformat
 import pytest
 from bs4 import BeautifulSoup
 from IPython.core.inputtransformer2 import TransformerManager
+from PIL import Image
 
 from bookbuild import lab, notebooks, words
 
@@ -51,7 +54,7 @@ def test_no_press_is_left(downloads):
         assert found is None, f"{name}: {text[max(0, found.start() - 60) :][:120]}"
         for cell in notebook.cells:
             assert not set(cell.metadata) - {"jupyter"}, name
-            assert all(not output.get("metadata") for output in cell.get("outputs", [])), name
+            assert all(set(output.get("metadata", {})) <= {"image/png"} for output in cell.get("outputs", [])), name
 
 
 def test_nothing_of_the_page_is_lost(downloads, pages):
@@ -110,6 +113,26 @@ def test_roles_are_words():
         plain("{doc}`mixture`")
     with pytest.raises(ValueError, match=r"book/mixture: the directive \{note\} has no words in a notebook"):
         plain(":::{note}\nMind.\n:::")
+
+
+def test_definitions_are_a_list():
+    assert plain("`a < b`\n: It is\n  so.\n\nC\n: No.") == "- `a < b`\\\n  It is\n  so.\n\n- C\\\n  No."
+
+
+def test_outputs_of_a_download_need_no_trust_and_lead_to_the_book(downloads):
+    link = {"output_type": "display_data", "data": {"text/html": 'A <a href="ordering.html#a">B</a>'}, "metadata": {"claim": {}}}
+    assert notebooks._bare(link, SITE, None)["data"]["text/html"] == f'A <a href="{SITE}book/ordering.html#a">B</a>'
+    assert notebooks._bare(link, None, None) == link | {"metadata": {}}
+    pictures = [
+        output for notebook in downloads.values() for cell in notebook.cells for output in cell.get("outputs", [])
+        if "image/png" in output.get("data", {})
+    ]
+    assert len(pictures) > 40
+    for picture in pictures:
+        assert "image/svg+xml" not in picture["data"]
+        with Image.open(BytesIO(b64decode(picture["data"]["image/png"]))) as drawn:
+            assert abs(drawn.width - 2 * picture.metadata["image/png"]["width"]) <= 2
+            assert len(drawn.getcolors(256)) > 2
 
 
 def test_works_cited_are_listed():

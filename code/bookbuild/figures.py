@@ -1,7 +1,13 @@
 """Figures that load when they are looked at, and whose place is kept until then."""
 
+import hashlib
+import io
+import os
 import re
 from pathlib import Path
+
+import resvg_py
+from PIL import Image
 
 IMAGE = re.compile(r'<img (?=[^>]*\bsrc="([^"]+\.svg)")')
 # matplotlib's sizes are in points; a screen's are in pixels, of which an inch has 96 where it has 72 points
@@ -10,6 +16,8 @@ PIXELS = 96 / 72
 # places are in points too; scales, as of letters, are not and stay
 PLACES = re.compile(r' (?:d|x|y)="[^"]*"')
 LONG = re.compile(r"(?<=\d\.\d\d)\d+")
+# enough for curves with soft edges in the book's palette
+COLOURS = 128
 
 
 def setup(app):
@@ -62,6 +70,38 @@ def shorten(app, exception):
 def short(drawn):
     """Return an SVG whose coordinates have two decimals."""
     return PLACES.sub(lambda found: LONG.sub("", found[0]), drawn)
+
+
+def as_png(drawn, folder):
+    """Return an SVG of matplotlib's as PNG, for screens with two dots a pixel, and its width in pixels.
+
+    Parameters
+    ----------
+    drawn : str
+    folder : pathlib.Path
+        Where pictures are kept from one build to the next, for each takes a while.
+
+    Returns
+    -------
+    bytes, int
+    """
+    kept = folder / f"{hashlib.sha256(drawn.encode()).hexdigest()[:32]}.png"
+    if not kept.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        # never half a picture in the place of a whole one
+        new = kept.with_suffix(f".{os.getpid()}")
+        new.write_bytes(_rasterised(drawn))
+        os.replace(new, kept)
+    return kept.read_bytes(), _pixels(SIZE.search(drawn)[1])
+
+
+def _rasterised(drawn):
+    with Image.open(io.BytesIO(resvg_py.svg_to_bytes(svg_string=drawn, dpi=round(2 * 72 * PIXELS)))) as picture:
+        ground = Image.new("RGB", picture.size, "white")
+        ground.paste(picture, mask=picture.getchannel("A"))
+    written = io.BytesIO()
+    ground.quantize(COLOURS).save(written, "PNG", optimize=True)
+    return written.getvalue()
 
 
 def _pixels(points):

@@ -1,6 +1,7 @@
 """Chapters as notebooks in which a reader meets no press: to download from the pages, and to launch on Binder."""
 
 import ast
+import base64
 import re
 from pathlib import Path
 
@@ -13,11 +14,17 @@ from bookbuild import execution, figures, links, words
 SILENCE = re.compile(r"^ *progressbar=False,?\n|,? *progressbar=False", re.MULTILINE)
 DATA = re.compile(r"\"(data/[\w.-]+)\"")
 IMPORT = re.compile(r"^(from mixtures\.claims import claim)", re.MULTILINE)
+# a link from one page to another in what a cell shows
+HOME = re.compile(r'(href=")(?=[\w-]+\.html)')
 # what a folded cell shows of itself is its first line
 FOLDED = {"remove-input": "checks of what the text says", "hide-input": "code of the figure", "hide-cell": "solution"}
+DOWNLOADS = {
+    "": (".ipynb", "Download the notebook, to run"),
+    "-executed": (".ipynb, executed", "Download the notebook with its outputs"),
+}
 TO_INSTALL = (
     "To run it you need Python 3.12 or later, and once, in a terminal:\n\n```\npip install {}\n```\n\n"
-    "This installs JupyterLab too; `jupyter lab` opens the notebook."
+    "This installs JupyterLab too; `jupyter lab` opens the notebook. Numbers of figures and formulas are the book's."
 )
 
 
@@ -36,16 +43,17 @@ def gather(app):
 
 def offer(app, pagename, templatename, context, doctree):
     """Offer a chapter's notebooks at its top, to download and to launch, and none on pages without code to run."""
-    chapter, kept = pagename in app.bookbuild_book.chapters, []
-    for button in context.get("header_buttons", []):
-        if button.get("label") == "download-buttons":
-            others = [one for one in button["buttons"] if one["label"] != "download-notebook-button"]
-            button["buttons"] = [*(_downloads(context["pathto"], pagename) if chapter else ()), *others]
-        for one in button.get("buttons", []) if button.get("label") == "launch-buttons" else ():
+    buttons = {button.get("label"): button for button in context.get("header_buttons", [])}
+    chapter = pagename in app.bookbuild_book.chapters
+    if downloads := buttons.get("download-buttons"):
+        others = [one for one in downloads["buttons"] if one["label"] != "download-notebook-button"]
+        ours = [_button(context["pathto"](place(pagename, kind), 1), *said) for kind, said in DOWNLOADS.items() if chapter]
+        downloads["buttons"] = [*ours, *others]
+    if launch := buttons.get("launch-buttons"):
+        for one in launch["buttons"]:
             one["url"] = one["url"].replace(f"/{pagename}.md", f"/{place(pagename)}")
-        if chapter or button.get("label") != "launch-buttons":
-            kept.append(button)
-    context["header_buttons"] = kept
+        if not chapter:
+            context["header_buttons"].remove(launch)
 
 
 def place(page, kind=""):
@@ -53,13 +61,7 @@ def place(page, kind=""):
     return f"notebooks/{Path(page).name}{kind}.ipynb"
 
 
-def _downloads(pathto, page):
-    for kind, text, label in (("", ".ipynb", "download-notebook-button"), ("-executed", ".ipynb, executed", "download-executed-button")):
-        tip = "Download the notebook with its outputs" if kind else "Download the notebook, to run"
-        yield {"type": "link", "url": pathto(place(page, kind), 1), "text": text, "icon": "fas fa-code", "tooltip": tip, "label": label}
-
-
-def notebook(book, page, head, *, site=None, numbers=None, outputs=None, root="."):
+def notebook(book, page, head, *, site=None, numbers=None, outputs=None, root=".", pictures=None):
     """Return a chapter as a notebook.
 
     Parameters
@@ -77,6 +79,8 @@ def notebook(book, page, head, *, site=None, numbers=None, outputs=None, root=".
         Of each code cell, from a run.
     root : path-like, optional
         Where the chapter's data are.
+    pictures : pathlib.Path, optional
+        Where pictures of outputs are kept; see `bookbuild.figures.as_png`.
 
     Returns
     -------
@@ -93,7 +97,7 @@ def notebook(book, page, head, *, site=None, numbers=None, outputs=None, root=".
         if count == 0 and numbers is None:
             made.source = IMPORT.sub(r"\1, measured", made.source)
         if outputs:
-            made.outputs, made.execution_count = [_bare(output) for output in outputs[count]], count + 1
+            made.outputs, made.execution_count = [_bare(output, site, pictures) for output in outputs[count]], count + 1
         cells.append(made)
         if "name" in words.figure(cell):
             cells.append(new_markdown_cell(text.caption(words.figure(cell))))
@@ -115,20 +119,15 @@ def publish(app, exception):
         copy.unlink()
     book, site = app.bookbuild_book, app.config.html_baseurl or None
     ran = {page: execution.executed(app, page) for page in book.pages}
-    numbers = {(page, name): value for page, one in ran.items() for name, value in _glued(one)}
-    pip = f'"which-component[lab] @ git+{{}}@{links.revision(app.srcdir)}#subdirectory=code"'
-    repository = links.repository(app.srcdir)
-    install = TO_INSTALL.format(pip.format(repository) if repository else '"./code[lab]"')
+    known = {"numbers": {(page, name): value for page, one in ran.items() for name, value in _glued(one)}}
+    known |= {"site": site, "root": app.srcdir, "pictures": Path(app.outdir).parent / ".pictures"}
     for page in book.chapters:
-        head = f"{origin(book, page, site)} {install}"
-        for kind in ("", "-executed"):
-            made = notebook(
-                book, page, head, site=site, numbers=numbers, root=app.srcdir,
-                outputs=[cell.outputs for cell in ran[page].cells if cell.cell_type == "code"] if kind else None,
-            )
+        head = f"{origin(book, page, site)} {_installing(app.srcdir)}"
+        outputs = [cell.outputs for cell in ran[page].cells if cell.cell_type == "code"]
+        for kind, shown in (("", None), ("-executed", outputs)):
             path = Path(app.outdir) / place(page, kind)
             path.parent.mkdir(exist_ok=True)
-            path.write_text(nbformat.writes(made), "utf-8")
+            path.write_text(nbformat.writes(notebook(book, page, head, outputs=shown, **known)), "utf-8")
 
 
 def origin(book, page, site):
@@ -136,6 +135,18 @@ def origin(book, page, site):
     title = book.targets[f"{Path(page).name}.md"][2]
     name = book.targets["index.md"][2]
     return f"From *[{name}]({site})*: the chapter [{title}]({site}{page}.html)." if site else f"From *{name}*: the chapter *{title}*."
+
+
+def _installing(root):
+    """Say how to get what a notebook imports."""
+    repository = links.repository(root)
+    where = f"which-component[lab] @ git+{repository}@{links.revision(root)}#subdirectory=code" if repository else "./code[lab]"
+    return TO_INSTALL.format(f'"{where}"')
+
+
+def _button(address, text, tip):
+    """Return a download as the theme's buttons are described."""
+    return {"type": "link", "url": address, "text": text, "tooltip": tip, "icon": "fas fa-code", "label": "download-notebook-button"}
 
 
 def _glued(notebook):
@@ -166,11 +177,18 @@ def _data(name, folder):
     return _folded("\n".join(lines))
 
 
-def _bare(output):
-    """Return an output without what only the press reads, and with a picture as short as the page's."""
+def _bare(output, site, pictures):
+    """Return an output without what only the press reads, whose links lead to the book and whose pictures need no trust.
+
+    JupyterLab shows the SVG of a notebook that somebody else has run only when told to trust it.
+    """
     output = nbformat.from_dict(output)
-    if "data" in output:
+    data = output.get("data")
+    if data:
         output.metadata = {}
-        if picture := output.data.get("image/svg+xml"):
-            output.data["image/svg+xml"] = figures.short("".join(picture))
+        if site and "text/html" in data:
+            data["text/html"] = HOME.sub(rf"\1{site}book/", "".join(data["text/html"]))
+        if drawn := data.pop("image/svg+xml", None):
+            picture, width = figures.as_png("".join(drawn), pictures)
+            data["image/png"], output.metadata["image/png"] = base64.b64encode(picture).decode(), {"width": width}
     return output
