@@ -6,6 +6,7 @@ Cache, messages and failures remain MyST-NB's.
 """
 
 import os
+import sys
 import threading
 from concurrent.futures import Future
 from pathlib import Path
@@ -17,6 +18,8 @@ from myst_nb.core.execute import cache as reader
 from myst_nb.core.read import is_myst_markdown_notebook, read_myst_markdown_notebook
 from sphinx.util import logging
 
+from bookbuild import nursery
+
 logger = logging.getLogger(__name__)
 # a kernel of this book takes about a gigabyte, and two waste nothing even on one core
 AT_LEAST, AT_MOST = 2, 4
@@ -24,6 +27,8 @@ AT_LEAST, AT_MOST = 2, 4
 
 def setup(app):
     """Connect to Sphinx."""
+    # what kernels import before there is a chapter for them
+    app.add_config_value("bookbuild_preload", [], "", list)
     app.connect("env-before-read-docs", start)
 
 
@@ -38,11 +43,17 @@ def start(app, env, docnames):
         runs[_key(notebook)] = run = Future()
         todo.put((path, notebook, run))
     workers = min(len(runs), max(os.cpu_count() or 1, AT_LEAST), AT_MOST)
+    options = {"allow_errors": False, "timeout": app.config.nb_execution_timeout}
     if runs:
         logger.info("executing %d chapters, %d at a time", len(runs), workers)
+        if sys.platform == "linux":
+            kernels = nursery.Nursery(app.config.bookbuild_preload)
+            options["kernel_manager_class"] = nursery.manager(kernels)
+            # where a build does not come to its end, the process notices that nobody is there to ask
+            app.connect("build-finished", lambda app, exception: kernels.close())
     for _ in range(workers):
         # a daemon ends with the build, however that ends, and its kernel with it
-        threading.Thread(target=work, args=(todo, app.config.nb_execution_timeout), daemon=True).start()
+        threading.Thread(target=work, args=(todo, options), daemon=True).start()
     reader.single_nb_execution = lambda notebook, **options: fetch(runs, notebook, **options)
 
 
@@ -59,15 +70,15 @@ def missing(app, docnames):
                 yield path, notebook
 
 
-def work(todo, timeout):
-    """Execute one chapter after the other."""
+def work(todo, options):
+    """Execute one chapter after the other, with options of `single_nb_execution`."""
     while True:
         try:
             path, notebook, run = todo.get_nowait()
         except Empty:
             return
         try:
-            result = single_nb_execution(notebook, cwd=str(path.parent), allow_errors=False, timeout=timeout)
+            result = single_nb_execution(notebook, cwd=str(path.parent), **options)
         except Exception as error:
             run.set_exception(error)
         else:

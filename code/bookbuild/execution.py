@@ -26,6 +26,8 @@ COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 def setup(app):
     """Connect to Sphinx."""
+    # environment variables of the chapters' kernels, where the reader has set no others
+    app.add_config_value("bookbuild_environment", {}, "", dict)
     app.connect("config-inited", choose_cache)
     app.connect("doctree-read", inspect)
     app.connect("env-purge-doc", forget)
@@ -44,19 +46,22 @@ def versions():
     return found
 
 
-def fingerprint(root):
+def fingerprint(root, settings=()):
     """Return a short name for all that outputs depend on, the cells aside.
 
     Parameters
     ----------
     root : pathlib.Path
         The top of the book.
+    settings : iterable of str
+        Names of environment variables that outputs depend on, too.
 
     Returns
     -------
     str
     """
-    digest = hashlib.sha256(json.dumps([versions(), os.environ.get("BOOK_SEEDS", "0")]).encode())
+    variables = {name: os.environ.get(name) for name in settings}
+    digest = hashlib.sha256(json.dumps([versions(), os.environ.get("BOOK_SEEDS", "0"), variables]).encode())
     # the press itself is no part of it: chapters may not import it, and tests/test_prose.py sees to that
     shared = [file for file in (root / "code").rglob("*.py") if "bookbuild" not in file.relative_to(root).parts]
     for file in sorted(f for f in [*shared, *(root / "book" / "data").rglob("*")] if f.is_file()):
@@ -70,7 +75,9 @@ def choose_cache(app, config):
 
     jupyter-cache looks at the code cells alone; an edit in a shared module would leave stale figures in the book.
     """
-    cache = Path(app.outdir).parent / ".jupyter_cache" / fingerprint(Path(app.srcdir))
+    settings = config.bookbuild_environment
+    os.environ.update(settings | os.environ)
+    cache = Path(app.outdir).parent / ".jupyter_cache" / fingerprint(Path(app.srcdir), settings)
     config.nb_execution_cache_path = str(cache)
 
 

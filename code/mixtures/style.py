@@ -8,6 +8,7 @@ import ast
 import inspect
 import logging
 
+import pytensor
 import seaborn as sns
 from IPython.display import Markdown
 from matplotlib_inline.backend_inline import set_matplotlib_formats
@@ -27,7 +28,6 @@ METHODS = {
 
 def begin(chapter):
     """Set the house style, keep progress messages out of the page, and name the chapter for the ledger.
-
     Parameters
     ----------
     chapter : str
@@ -35,6 +35,8 @@ def begin(chapter):
     """
     claims.begin(chapter)
     logging.getLogger("pymc").setLevel(logging.WARNING)
+    # what runs once is interpreted (mode FAST_COMPILE), and then not even graphs within graphs are worth a C compiler
+    pytensor.config.cxx = ""
     # the same drawing gives the same bytes
     set_matplotlib_formats("svg", metadata={"Date": None})
     sns.set_theme(
