@@ -45,7 +45,8 @@ claims: $(READY)  ## measure every claim again with ten other sets of seeds (SET
 links: $(READY)  ## ask every external link of the book whether it answers; the report is _build/links.md
 	$(BIN)/python -m bookbuild.external
 
-bench: book  ## time the cold build against the source note as a script, and the modules; weigh the pages
+bench: book  ## time the book against the source note as a script (ROUNDS=3), and the modules; weigh the pages
+	$(BIN)/python tests/bench_book.py
 	$(BIN)/python -m tests.bench
 	$(BIN)/python tests/bench_pages.py
 

@@ -1,12 +1,9 @@
-"""How fast is it? Run by ``make bench``; nothing here is a test, for tests never depend on timing."""
+"""How fast are the modules? Run by ``make bench``; nothing here is a test, for tests never depend on timing."""
 
-import os
 import re
 import resource
-import shutil
 import subprocess
 import sys
-import tempfile
 import time
 import tracemalloc
 from functools import partial
@@ -21,36 +18,6 @@ from scipy.optimize import linear_sum_assignment
 from scipy.special import xlogy
 
 ROOT = Path(__file__).parents[1]
-
-
-def timed(command, cwd, compiled):
-    """Run a command with its own folder for compiled models, and return the seconds it took."""
-    environment = os.environ | {"PYTENSOR_FLAGS": f"base_compiledir={compiled}", "MPLBACKEND": "agg"}
-    start = time.perf_counter()
-    run = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
-    seconds = time.perf_counter() - start
-    if run.returncode:
-        sys.exit(f"{' '.join(map(str, command))} failed:\n{run.stdout[-3000:]}{run.stderr[-3000:]}")
-    return seconds
-
-
-def book():
-    """Time the cold build, the rebuild without a change, and the source note as a script."""
-    with tempfile.TemporaryDirectory() as folder:
-        work = Path(folder)
-        listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-        for name in listed.splitlines():
-            if (ROOT / name).is_file():
-                target = work / "book" / name
-                target.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy(ROOT / name, target)
-        build = [Path(sys.executable).with_name("jupyter-book"), "build", ".", "-W", "-n", "--keep-going"]
-        note = timed([sys.executable, ROOT / "tests" / "source_note.py"], work, work / "compiled-note")
-        cold = timed(build, work / "book", work / "compiled-book")
-        again = timed(build, work / "book", work / "compiled-book")
-    print(f"source note as one script, cold    {note:7.1f} s")
-    print(f"book, cold, once installed         {cold:7.1f} s   {cold / note:.2f} of the script")
-    print(f"book, nothing changed              {again:7.1f} s")
 
 
 def posterior():
@@ -204,4 +171,3 @@ if __name__ == "__main__":
     relabelling()
     effective()
     large()
-    book()

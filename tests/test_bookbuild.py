@@ -83,7 +83,7 @@ def test_chapter_that_runs_out_of_time_is_a_fault(monkeypatch, failed):
             execution.judge(None, env)
     else:
         execution.judge(None, env)
-    execution.forget(None, env, "book/one")
+    execution.forget(SimpleNamespace(), env, "book/one")
     execution.judge(None, env)
 
 
@@ -123,6 +123,35 @@ def test_fingerprint_notices_a_new_and_a_renamed_module(tree):
     (tree / "code/mixtures/exact.py").rename(tree / "code/mixtures/extra.py")
     names.append(execution.fingerprint(tree))
     assert len(set(names)) == 3
+
+
+MODULES = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "code/mixtures").glob("*.py"))
+
+
+@pytest.fixture(scope="module")
+def copied(tmp_path_factory):
+    """Return a copy of the book's own code and data."""
+    top = tmp_path_factory.mktemp("copied")
+    for name in ("code/mixtures", "book/data"):
+        shutil.copytree(ROOT / name, top / name, ignore=shutil.ignore_patterns("__pycache__"))
+    return top
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_edit_of_any_module_executes_the_book_anew(copied, name):
+    before, text = execution.fingerprint(copied), (copied / name).read_text("utf-8")
+    (copied / name).write_text(text + "# edited\n", "utf-8")
+    assert execution.fingerprint(copied) != before
+    (copied / name).write_text(text, "utf-8")
+    assert execution.fingerprint(copied) == before
+
+
+def test_fingerprint_follows_settings_of_the_kernels(tree, monkeypatch):
+    names = set()
+    for value in ("1", "2"):
+        monkeypatch.setenv("THREADS", value)
+        names |= {execution.fingerprint(tree), execution.fingerprint(tree, ["THREADS"])}
+    assert len(names) == 3
 
 
 def test_fingerprint_follows_seeds_and_versions(tree, monkeypatch):
@@ -306,7 +335,9 @@ class Book:
         self.write("_toc.yml", toc + "".join(f"  - file: book/{name}\n" for name in (*CHAPTERS, "ledger")))
         self.write("book/index.md", "# A small book\n\n```{tableofcontents}\n```\n")
         self.write("book/ledger.md", "# The ledger\n\n```{ledger}\n```\n\n```{build-facts}\n```\n")
-        self.write("code/tiny.py", "WIDTH = 1.25\n")
+        self.write("code/tiny.py", "import deep\n\nWIDTH = deep.WIDTH\n")
+        self.write("code/deep.py", "WIDTH = 1.25\n")
+        self.write("code/unused.py", "WIDTH = 2\n")
         for name in CHAPTERS:
             self.write(f"book/{name}.md", CHAPTER.format(name=name))
 
@@ -376,6 +407,46 @@ def test_facts_of_the_build_are_printed(book):
     assert facts == execution.versions() | {"sampling seeds moved by": "0"}
 
 
+def printed(top):
+    """Return the bytes of every file of a site but two.
+
+    Sphinx's own note of its settings is one, and its search index the other, which numbers pages in the order of printing.
+    """
+    site, own = top / "_build/html", (".buildinfo", "searchindex.js")
+    return {str(path.relative_to(site)): path.read_bytes() for path in site.rglob("*") if path.is_file() and path.name not in own}
+
+
+def test_build_without_a_change_writes_nothing(book):
+    written = {path: path.stat().st_mtime_ns for path in (book.top / "_build/html").rglob("*") if path.is_file()}
+    code, log = book.build(*STRICT)
+    assert code == 0, log[-3000:]
+    assert "no targets are out of date" in log
+    assert book.ran() == []
+    assert {path: path.stat().st_mtime_ns for path in written} == written
+
+
+@pytest.mark.parametrize("name", ["tiny", "deep", "unused"])
+def test_edited_module_gives_the_pages_of_a_build_from_scratch(book, name, tmp_path_factory):
+    """One that a chapter imports, one that this one imports, and one that nobody does: none may leave anything stale."""
+    plain = (book.top / f"code/{name}.py").read_text("utf-8")
+    book.edit(f"code/{name}.py", "1.25" if name == "deep" else "WIDTH = ", "1.21" if name == "deep" else "WIDTH = 0.02 + ")
+    code, log = book.build(*STRICT)
+    assert code == 0, log[-3000:]
+    assert book.ran() == sorted(CHAPTERS)
+    scratch = Book(tmp_path_factory.mktemp("scratch"))
+    scratch.write(f"code/{name}.py", (book.top / f"code/{name}.py").read_text("utf-8"))
+    code, log = scratch.build(*STRICT)
+    assert code == 0, log[-3000:]
+    ours, theirs = printed(book.top), printed(scratch.top)
+    assert [row[2] for row in book.ledger()[0]] == [{"tiny": "1.27", "deep": "1.21", "unused": "1.25"}[name]] * 3
+    assert [path for path in ours.keys() | theirs.keys() if ours.get(path) != theirs.get(path)] == []
+    book.write(f"code/{name}.py", plain)
+    code, log = book.build(*STRICT)
+    assert code == 0, log[-3000:]
+    assert book.ran() == []
+    assert book.ledger()[0] == LEDGER
+
+
 def test_edited_prose_executes_nothing_and_keeps_the_ledger(book):
     book.edit("book/one.md", "The width is {", "The breadth is {")
     code, log = book.build(*STRICT)
@@ -424,7 +495,8 @@ def test_chapters_run_side_by_side(book):
     assert code == 0, log[-3000:]
 
 
-def test_interrupted_build_leaves_no_kernel_behind(book):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_interrupted_build_leaves_no_kernel_behind(book, number):
     plain = (book.top / "book/one.md").read_text("utf-8")
     endless = 'import os, time\nPath("../kernel").write_text(str(os.getpid()))\ntime.sleep(1000)\n'
     book.edit("book/one.md", 'begin("one")\n', f'begin("one")\n{endless}')
@@ -433,12 +505,13 @@ def test_interrupted_build_leaves_no_kernel_behind(book):
         while not (kernel.exists() and kernel.read_text()):
             assert run.poll() is None
             time.sleep(0.1)
-        run.send_signal(signal.SIGINT)
+        run.send_signal(number)
         assert run.wait(60) != 0
-    number = int(kernel.read_text())
+    pid = int(kernel.read_text())
+    kernel.unlink()
     # it looks once a second whether its parent is alive
     for _ in range(600):
-        if not psutil.pid_exists(number) or psutil.Process(number).status() == psutil.STATUS_ZOMBIE:
+        if not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
             break
         time.sleep(0.1)
     else:
@@ -450,12 +523,12 @@ def test_interrupted_build_leaves_no_kernel_behind(book):
 
 
 def test_edited_code_executes_everything_and_reverting_finds_the_old_results(book):
-    book.edit("code/tiny.py", "1.25", "1.27")
+    book.edit("code/deep.py", "1.25", "1.27")
     code, log = book.build(*STRICT)
     assert code == 0, log[-3000:]
     assert book.ran() == sorted(CHAPTERS)
     assert [row[2] for row in book.ledger()[0]] == ["1.27"] * 3
-    book.edit("code/tiny.py", "1.27", "1.25")
+    book.edit("code/deep.py", "1.27", "1.25")
     code, log = book.build(*STRICT)
     assert code == 0, log[-3000:]
     assert book.ran() == []

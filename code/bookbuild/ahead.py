@@ -39,7 +39,11 @@ def start(app, env, docnames):
         return
     todo, runs = SimpleQueue(), {}
     # those with most code first: they take longest, and the last one should not run alone
-    for path, notebook in sorted(missing(app, docnames), key=lambda one: -len(_code(one[1]))):
+    chapters = sorted(missing(app, docnames), key=lambda one: -len(_code(one[1])))
+    # Sphinx reads in the order of this list, which it lends: first what need not wait
+    places = {app.env.path2doc(path): place for place, (path, _) in enumerate(chapters)}
+    docnames.sort(key=lambda name: places.get(name, -1))
+    for path, notebook in chapters:
         runs[_key(notebook)] = run = Future()
         todo.put((path, notebook, run))
     workers = min(len(runs), max(os.cpu_count() or 1, AT_LEAST), AT_MOST)

@@ -133,8 +133,14 @@ def inspect(app, doctree):
 
 
 def forget(app, env, docname):
-    """Drop what was noted of a page."""
+    """Drop what was noted of a page, and note that it will be read or is gone."""
+    app.bookbuild_reading = True
     _noted(env).pop(docname, None)
+
+
+def reading(app):
+    """Return whether this build has read or dropped any page; if not, all pages stand as they were printed."""
+    return getattr(app, "bookbuild_reading", False)
 
 
 def judge(app, env):

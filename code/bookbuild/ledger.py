@@ -70,7 +70,7 @@ def check(app, env):
             if not claim["holds"]:
                 found.append((docname, f"claim {claim['name']}: {claim['says']!r} is not true"))
     execution.refuse(found)
-    return [env.bookbuild_ledger] if hasattr(env, "bookbuild_ledger") else []
+    return [env.bookbuild_ledger] if execution.reading(app) and hasattr(env, "bookbuild_ledger") else []
 
 
 def fill(app, doctree, docname):

@@ -2,6 +2,7 @@
 
 import ast
 import base64
+import hashlib
 import re
 from pathlib import Path
 
@@ -117,7 +118,11 @@ def publish(app, exception):
     # the theme's copies of the chapters as they left the press
     for copy in (Path(app.outdir) / "_sources").rglob("*.ipynb"):
         copy.unlink()
-    book, site = app.bookbuild_book, app.config.html_baseurl or None
+    book, site, folder = app.bookbuild_book, app.config.html_baseurl or None, Path(app.outdir) / "notebooks"
+    digest = _digest(app)
+    stamp = Path(app.outdir).parent / ".notebooks"
+    if folder.exists() and stamp.exists() and stamp.read_text("utf-8") == digest:
+        return
     ran = {page: execution.executed(app, page) for page in book.pages}
     known = {"numbers": {(page, name): value for page, one in ran.items() for name, value in _glued(one)}}
     known |= {"site": site, "root": app.srcdir, "pictures": Path(app.outdir).parent / ".pictures"}
@@ -125,9 +130,21 @@ def publish(app, exception):
         head = f"{origin(book, page, site)} {_installing(app.srcdir)}"
         outputs = [cell.outputs for cell in ran[page].cells if cell.cell_type == "code"]
         for kind, shown in (("", None), ("-executed", outputs)):
+            folder.mkdir(exist_ok=True)
             path = Path(app.outdir) / place(page, kind)
-            path.parent.mkdir(exist_ok=True)
             path.write_text(nbformat.writes(notebook(book, page, head, outputs=shown, **known)), "utf-8")
+    stamp.write_text(digest, "utf-8")
+
+
+def _digest(app):
+    """Return a name for all that the notebooks depend on; the cache's folder has one for what they were executed with."""
+    about = [app.config.html_baseurl, _installing(app.srcdir), app.config.bookbuild_digest, app.config.nb_execution_cache_path]
+    digest = hashlib.sha256(repr(about).encode())
+    for file in sorted((Path(app.srcdir) / "book").rglob("*")):
+        if file.suffix in (".md", ".bib", ".csv"):
+            digest.update(file.read_bytes())
+    digest.update((Path(app.srcdir) / "_toc.yml").read_bytes())
+    return digest.hexdigest()
 
 
 def origin(book, page, site):

@@ -16,6 +16,7 @@ import signal
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 
 
 class Nursery:
@@ -67,7 +68,9 @@ class Nursery:
 
     def close(self):
         """End the process, and every kernel that still runs."""
-        self._process.stdin.close()
+        # it may have died with a question unread
+        with suppress(BrokenPipeError):
+            self._process.stdin.close()
         self._process.wait()
         self._process.stdout.close()
 
@@ -124,12 +127,12 @@ def manager(nursery):
 def become(argv, env, cwd):
     """Be a kernel, until it ends."""
     os.setsid()
-    for number in (signal.SIGCHLD, signal.SIGINT):
-        signal.signal(number, signal.SIG_DFL if number == signal.SIGCHLD else signal.default_int_handler)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.chdir(cwd)
     os.environ.clear()
-    os.environ.update(env)
+    # a kernel that knows its parent ends with it
+    os.environ.update(env, JPY_PARENT_PID=str(os.getppid()))
     sys.argv = argv
     from ipykernel.kernelapp import launch_new_instance
 
@@ -147,20 +150,22 @@ def main(modules):
         importlib.import_module(module)
     # what is here stays here: no kernel need look through it for garbage
     gc.freeze()
-    children = set()
+    children = []
     for line in sys.stdin:
         pid = os.fork()
         if not pid:
             answers.close()
             become(*json.loads(line))
             return
-        children.add(pid)
+        children.append(Forked(pid))
         print(pid, file=answers, flush=True)
-    for pid in children:
-        try:
-            os.killpg(pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
+    for child in children:
+        if child.poll() is None:
+            # what it has started goes with it; its group may not be there yet
+            with suppress(ProcessLookupError):
+                os.killpg(child.pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):
+                child.kill()
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+import pikepdf
 import pypdf
 from bs4 import BeautifulSoup
 from playwright.sync_api import sync_playwright
@@ -132,9 +133,12 @@ def finish(reader, book):
     writer.metadata = {"/Title": facts["name"], "/Author": facts["author"]["name"], "/Subject": facts["description"]}
     writer.root_object[NameObject("/Lang")] = TextStringObject(facts["inLanguage"])
     writer.create_viewer_preferences().display_doctitle = True
-    written = io.BytesIO()
+    written, small = io.BytesIO(), io.BytesIO()
     writer.write(written)
-    return written.getvalue()
+    # what screen readers are told is more than half of the file, and lies there unpacked
+    with pikepdf.open(written) as whole:
+        whole.save(small, object_stream_mode=pikepdf.ObjectStreamMode.generate, deterministic_id=True)
+    return small.getvalue()
 
 
 def main(site=chapters.SITE):

@@ -3,6 +3,8 @@
 from docutils import nodes
 from myst_nb.ext.glue.utils import PendingGlueReference
 
+from bookbuild import execution
+
 
 def setup(app):
     """Connect to Sphinx."""
@@ -33,7 +35,7 @@ def forget(app, env, docname):
 
 def renew(app, env):
     """Have such pages printed anew whenever any page is: the other one may have been executed again."""
-    return sorted(_pasting(env))
+    return sorted(_pasting(env)) if execution.reading(app) else []
 
 
 def _pasting(env):

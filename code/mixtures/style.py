@@ -28,6 +28,7 @@ METHODS = {
 
 def begin(chapter):
     """Set the house style, keep progress messages out of the page, and name the chapter for the ledger.
+
     Parameters
     ----------
     chapter : str

@@ -1,0 +1,150 @@
+"""What does the book cost, beside the note it began with? Run by ``make bench``; ROUNDS=3 says how often.
+
+Each round runs the source note as a script and then the book, both with nothing compiled before, in the same minutes on the
+same machine: a machine's speed changes over the hours, and a ratio of neighbours does not. Everything is a whole process.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from importlib import metadata
+from pathlib import Path
+from statistics import median
+
+import psutil
+
+ROOT = Path(__file__).parents[1]
+PRESS = [Path(sys.executable).with_name("jupyter-book"), "build", "."]
+STRICT = ["-W", "-n", "--keep-going"]
+PROSE, LINE = "book/mixture.md", "\nOne more line.\n"
+KINDS = ("import", "compile", "run", "plot")
+
+
+def timed(command, cwd, **environ):
+    """Run a command; return its seconds and the most memory that its processes had together, MB."""
+    peak, start = 0, time.perf_counter()
+    with tempfile.TemporaryFile("w+") as said:
+        run = subprocess.Popen(command, cwd=cwd, env=os.environ | environ, stdout=said, stderr=subprocess.STDOUT)
+        while run.returncode is None:
+            try:
+                run.wait(0.5)
+            except subprocess.TimeoutExpired:
+                peak = max(peak, memory(run.pid))
+        seconds = time.perf_counter() - start
+        if run.returncode:
+            said.seek(0)
+            sys.exit(f"{' '.join(map(str, command))} failed:\n{said.read()[-3000:]}")
+    return seconds, peak
+
+
+def memory(pid):
+    """Return what a process and all below it have, each page once, MB."""
+    total = 0
+    try:
+        family = psutil.Process(pid)
+        for process in [family, *family.children(recursive=True)]:
+            # forked processes share most of their pages: Linux counts a share of each
+            total += getattr(process.memory_full_info(), "pss", 0) or process.memory_info().rss
+    except psutil.Error:
+        pass
+    return total / 1e6
+
+
+def checkout(target, execute=True):
+    """Copy what git knows of the book, as it is now."""
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    for name in listed.splitlines():
+        if (ROOT / name).is_file():
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, target / name)
+    if not execute:
+        config = target / "_config.yml"
+        config.write_text(config.read_text("utf-8").replace("execute_notebooks: cache", '"execute_notebooks": "off"'), "utf-8")
+    return target
+
+
+def append(path, line):
+    """Add a line to a file."""
+    path.write_text(path.read_text("utf-8") + line, "utf-8")
+
+
+def measure(work):
+    """Do one round; return seconds by name, the memory of the cold build and the seconds of each chapter by kind."""
+    clocks, ipython, found = work / "clocks", work / "ipython", {}
+    (ipython / "profile_default/startup").mkdir(parents=True)
+    clocks.mkdir()
+    shutil.copy(ROOT / "tests/clock.py", ipython / "profile_default/startup/00-clock.py")
+    plain = {"MPLBACKEND": "agg", "PYTENSOR_FLAGS": f"base_compiledir={work / 'note'}"}
+    compiled = {"PYTENSOR_FLAGS": f"base_compiledir={work / 'compiled'}"}
+    note = [sys.executable, ROOT / "tests/source_note.py"]
+    found["note, cold"], _ = timed(note, work, **plain)
+    book = checkout(work / "book")
+    counted = compiled | {"IPYTHONDIR": str(ipython), "CLOCK": str(clocks)}
+    found["book, cold"], peak = timed([*PRESS, *STRICT], book, **counted)
+    chapters = {path.stem: json.loads(path.read_text("utf-8")) for path in clocks.iterdir()}
+    found["note, warm"], _ = timed(note, work, **plain)
+    found["nothing changed"], _ = timed([*PRESS, *STRICT], book, **compiled)
+    off = checkout(work / "off", execute=False)
+    timed(PRESS, off)
+    for _ in range(3):
+        append(book / PROSE, LINE)
+        append(off / PROSE, LINE)
+        found.setdefault("prose", []).append(timed([*PRESS, *STRICT], book, **compiled)[0])
+        found.setdefault("Sphinx alone", []).append(timed(PRESS, off)[0])
+    append(book / "code/mixtures/film.py", "# one more line\n")
+    found["shared module"], _ = timed([*PRESS, *STRICT], book, **compiled)
+    site = sum(file.stat().st_size for file in (book / "_build/html").rglob("*") if file.is_file())
+    return {name: median(value) if isinstance(value, list) else value for name, value in found.items()}, peak, chapters, site
+
+
+def heaviest(count=10):
+    """Return the largest installed distributions and their size in MB."""
+    sizes = {}
+    for one in metadata.distributions():
+        files = (one.locate_file(file) for file in one.files or [])
+        sizes[one.name] = sum(file.stat().st_size for file in files if file.is_file()) / 1e6
+    return sorted(sizes.items(), key=lambda pair: -pair[1])[:count], sum(sizes.values())
+
+
+def main(rounds):
+    """Measure and print."""
+    done = []
+    for number in range(rounds):
+        with tempfile.TemporaryDirectory() as folder:
+            done.append(measure(Path(folder)))
+        print(f"round {number + 1} of {rounds}: " + ", ".join(f"{k} {v:.1f}" for k, v in done[-1][0].items()), flush=True)
+
+    def seconds(name):
+        return median(times[name] for times, *_ in done)
+
+    def ratio(one, other):
+        return median(times[one] / times[other] for times, *_ in done)
+
+    print(f"\nmedian of {rounds} rounds on {os.cpu_count()} cores{'':19} seconds    ratio")
+    for one, other, words in (
+        ("book, cold", "note, cold", "whole book cold / source note cold"),
+        ("shared module", "note, warm", "shared module edited / source note warm"),
+        ("prose", "Sphinx alone", "prose edited / the same with execution off"),
+        ("nothing changed", "Sphinx alone", "nothing changed / the same"),
+    ):
+        print(f"{words:46} {seconds(one):6.1f} / {seconds(other):5.1f}  {ratio(one, other):5.2f}")
+    print(f"{'memory at the most, of all processes, cold':46} {median(peak for _, peak, *_ in done):6.0f} MB")
+    print(f"{'the site':46} {done[-1][3] / 1e6:6.1f} MB")
+    print(f"\nchapter, cold: seconds{'':8} " + " ".join(f"{kind:>8}" for kind in KINDS) + "      all")
+    rows = {}
+    for name in done[-1][2]:
+        counts = [median(chapters[name].get(kind, 0) for _, _, chapters, _ in done) for kind in KINDS]
+        rows[name] = [*counts, sum(counts)]
+    for name, row in sorted(rows.items(), key=lambda pair: -pair[1][-1]):
+        print(f"{name:30} " + " ".join(f"{count:8.1f}" for count in row))
+    print(f"{'all':30} " + " ".join(f"{sum(column):8.1f}" for column in zip(*rows.values(), strict=True)))
+    largest, total = heaviest()
+    print(f"\ninstalled: {total:.0f} MB, of which " + ", ".join(f"{name} {size:.0f}" for name, size in largest))
+
+
+if __name__ == "__main__":
+    main(int(os.environ.get("ROUNDS", "3")))
