@@ -106,10 +106,8 @@ class Posterior:
         """The density on a lattice four times as fine: xarray.DataArray, dims (mu1, mu2)."""
         quarters = self._spacing * np.arange(4) / 4
         mu1, mu2 = (np.unique(at[:, None] + quarters) for at in (self._at1, self._at2))
-        cell = (self._spacing / 4) ** 2
-        return xr.DataArray(
-            self.grid(mu1, mu2), {"mu1": mu1, "mu2": mu2}, name="density", attrs={"cell_area": cell}
-        )
+        about = {"name": "density", "attrs": {"cell_area": (self._spacing / 4) ** 2}}
+        return xr.DataArray(self.grid(mu1, mu2), {"mu1": mu1, "mu2": mu2}, **about)
 
     def expectation(self, function):
         """Return the posterior mean of a smooth `function`, which receives arrays mu1 [m, 1] and mu2 [1, n]."""
@@ -285,8 +283,7 @@ class Posterior:
         if not isinstance(draws, int | np.integer) or draws < 1:
             raise ValueError(f"draws: expected a positive whole number, got {draws!r}")
         rng = data.generator(seed)
-        # each cell is centred on a lattice point; its step stands above the point's eight neighbours too, and one tenth
-        # higher because a peak may lie between the points
+        # the step of a lattice point's cell stands above its eight neighbours too, and higher: a peak may lie between them
         step = 1.1 * maximum_filter(self._mass, size=3, mode="constant")
         cumulative = np.cumsum(step.ravel())
         accepted = np.empty((0, 2))
@@ -298,8 +295,6 @@ class Posterior:
             height = np.exp(self.log_density(mu)) * self._spacing**2
             keep = rng.random(cell.size) * step[row, column] < height
             accepted = np.concatenate([accepted, mu[keep]])
-        means = accepted[:draws]
-        if ordered:
-            means = np.sort(means, axis=1)
+        means = np.sort(accepted[:draws], axis=1) if ordered else accepted[:draws]
         coords = {"chain": [0], "draw": np.arange(draws), "component": [0, 1]}
         return xr.DataArray(means[None], coords, ("chain", "draw", "component"), name="means")

@@ -1,7 +1,4 @@
-"""One function per kind of figure, in the house style.
-
-Chapters need this module alone: it hands on the colours, `begin` and `source` of ``style``.
-"""
+"""One function per kind of figure, in the house style; the colours, `begin` and `source` come from ``style``."""
 
 import arviz as az
 import numpy as np
