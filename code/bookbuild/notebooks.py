@@ -113,7 +113,7 @@ def notebook(book, page, head, *, site=None, numbers=None, outputs=None, root=".
 
 def publish(app, exception):
     """Write each chapter into the site as a notebook, as it is and as it was executed."""
-    if exception is not None or app.builder.name != "html":
+    if exception is not None or app.builder.name != "html" or app.config.nb_execution_mode == "off":
         return
     # the theme's copies of the chapters as they left the press
     for copy in (Path(app.outdir) / "_sources").rglob("*.ipynb"):
