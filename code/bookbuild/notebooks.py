@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 import nbformat
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from nbformat.v4 import new_notebook
 
 from bookbuild import execution, figures, links, words
 
@@ -87,10 +87,10 @@ def notebook(book, page, head, *, site=None, numbers=None, outputs=None, root=".
     -------
     nbformat.NotebookNode
     """
-    text, cells, count = words.Words(book, page, numbers, site), [new_markdown_cell(head)], 0
+    text, cells, count = words.Words(book, page, numbers, site), [_text(head)], 0
     for cell in book.pages[page].cells:
         if cell.cell_type == "markdown":
-            cells.append(new_markdown_cell(text.plain(cell.source)))
+            cells.append(_text(text.plain(cell.source)))
             continue
         for name in DATA.findall(cell.source):
             cells.append(_data(name, (Path(root) / page).parent))
@@ -101,10 +101,10 @@ def notebook(book, page, head, *, site=None, numbers=None, outputs=None, root=".
             made.outputs, made.execution_count = [_bare(output, site, pictures) for output in outputs[count]], count + 1
         cells.append(made)
         if "name" in words.figure(cell):
-            cells.append(new_markdown_cell(text.caption(words.figure(cell))))
+            cells.append(_text(text.caption(words.figure(cell))))
         count += 1
     if text.cited:
-        cells.append(new_markdown_cell(f"## References\n\n{text.references()}"))
+        cells.append(_text(f"## References\n\n{text.references()}"))
     for number, cell in enumerate(cells):
         cell.id = f"cell-{number}"
     spec = {"kernelspec": book.pages[page].metadata["kernelspec"], "language_info": {"name": "python"}}
@@ -173,17 +173,28 @@ def _glued(notebook):
             yield name, ast.literal_eval(output["data"]["text/plain"])
 
 
+def _text(source):
+    """Return a cell of Markdown. (nbformat's own function checks each cell, and all of them are checked as one notebook.)"""
+    return nbformat.from_dict({"cell_type": "markdown", "metadata": {}, "source": source})
+
+
+def _run(source, metadata=None):
+    """Return a cell of code."""
+    cell = {"cell_type": "code", "metadata": metadata or {}, "source": source, "outputs": [], "execution_count": None}
+    return nbformat.from_dict(cell)
+
+
 def _code(source, cell):
     """Return a code cell, folded where it is folded or left out in the page."""
     prompt = cell.metadata.get("mystnb", {}).get("code_prompt_show", "").removeprefix("Show ")
     for tag in FOLDED.keys() & set(words.tags(cell)):
         return _folded(f"# {prompt or FOLDED[tag]}\n{source}", tag)
-    return new_code_cell(source)
+    return _run(source)
 
 
 def _folded(source, tag="remove-input"):
     hidden = {"source_hidden": True} | ({"outputs_hidden": True} if tag == "hide-cell" else {})
-    return new_code_cell(source, metadata={"jupyter": hidden})
+    return _run(source, {"jupyter": hidden})
 
 
 def _data(name, folder):
