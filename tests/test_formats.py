@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+import unicodedata
 import xml.etree.ElementTree as ET
 import zipfile
 from types import SimpleNamespace
@@ -35,8 +36,8 @@ def made(form):
 
 
 def squeezed(text):
-    """Return a text without its spaces: a line that is broken on paper may lose one."""
-    return re.sub(r"\s", "", text)
+    """Return a text without its spaces, of which a broken line may lose one, and without the ligatures of a font."""
+    return re.sub(r"\s", "", unicodedata.normalize("NFKC", text))
 
 
 @pytest.fixture(scope="module")

@@ -56,9 +56,12 @@ def gather(app, pagename, templatename, context, doctree):
 
 def bundle(app, exception):
     """Write the bundle, and delete what went into it."""
-    if exception is not None or not _gathered(app, "css_files"):
-        return
     static = Path(app.outdir) / "_static"
+    if exception is not None or not _gathered(app, "css_files"):
+        # the theme has written this one even where no page was printed, and pages have it from the bundle
+        if (static / "book.css").exists():
+            (static / "pygments.css").unlink(missing_ok=True)
+        return
     styles = [*THEME_STYLES, *_gathered(app, "css_files")]
     scripts = [name for name in [*_gathered(app, "script_files"), *THEME_SCRIPTS] if name not in APART]
     # the leading semicolon keeps one file's "use strict" from ruling the others
