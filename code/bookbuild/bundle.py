@@ -58,9 +58,10 @@ def bundle(app, exception):
     """Write the bundle, and delete what went into it."""
     static = Path(app.outdir) / "_static"
     if exception is not None or not _gathered(app, "css_files"):
-        # the theme has written this one even where no page was printed, and pages have it from the bundle
+        # some are written even where no page is printed, and pages have them from the bundle
         if (static / "book.css").exists():
-            (static / "pygments.css").unlink(missing_ok=True)
+            for sheet in set(static.glob("*.css")) - {static / "book.css"}:
+                sheet.unlink()
         return
     styles = [*THEME_STYLES, *_gathered(app, "css_files")]
     scripts = [name for name in [*_gathered(app, "script_files"), *THEME_SCRIPTS] if name not in APART]
