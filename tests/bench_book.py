@@ -31,7 +31,8 @@ def timed(command, cwd, **environ):
         run = subprocess.Popen(command, cwd=cwd, env=os.environ | environ, stdout=said, stderr=subprocess.STDOUT)
         while run.returncode is None:
             try:
-                run.wait(0.5)
+                # to look takes a while too, of processes that map much
+                run.wait(5)
             except subprocess.TimeoutExpired:
                 peak = max(peak, memory(run.pid))
         seconds = time.perf_counter() - start
