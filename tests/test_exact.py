@@ -295,6 +295,16 @@ def test_one_mode_has_no_saddle_and_no_barrier():
     assert len(p.modes) == 1 and p.saddle is None and p.barrier == 0
 
 
+@pytest.mark.parametrize("setting", [{}, {"weights": (0.3, 0.7)}, {"sigma": (1, 0.8), "prior_mean": (-1, 1), "prior_sd": 3}])
+def test_the_barrier_alone_is_that_of_the_posterior(setting):
+    for x in (data.simulate(0), data.simulate(8, n=40, separation=3), data.simulate(3, n=20, separation=0) / 2):
+        p = exact.posterior(x, **setting)
+        drop = p.log_density(p.modes[:2]).min() - p.log_density(p.saddle) if len(p.modes) > 1 else 0
+        assert exact.barrier(x, **setting) == pytest.approx(drop, abs=1e-10)
+    with pytest.raises(ValueError, match="^x: "):
+        exact.barrier([0, np.nan])
+
+
 def test_modes_may_lie_at_different_heights():
     """Unequal weights: the barrier is counted from the lower of the two."""
     p = exact.posterior(data.simulate(0), weights=(0.3, 0.7))

@@ -42,6 +42,28 @@ def posterior(x, prior_sd=10.0, *, prior_mean=0.0, weights=0.5, sigma=1.0):
     return Posterior(joint, log_evidence, modes, at1, at2, spacing, mass)
 
 
+def barrier(x, prior_sd=10.0, *, prior_mean=0.0, weights=0.5, sigma=1.0):
+    """Compute the barrier alone, which needs no integral: `Posterior.barrier`, in a tenth of the time.
+
+    Parameters
+    ----------
+    x, prior_sd, prior_mean, weights, sigma
+        As for `posterior`.
+
+    Returns
+    -------
+    float
+        Nats; 0 with one mode.
+
+    Raises
+    ------
+    ValueError
+        If an argument is malformed, or no pass is found between the two highest modes.
+    """
+    joint = Joint.of(x, weights, sigma, prior_mean, prior_sd)
+    return joint.barrier(joint.modes())
+
+
 @dataclass(frozen=True, eq=False)
 class Posterior:
     """The exact posterior of (mu1, mu2), and of (lower, upper), the same two numbers in increasing order.
@@ -72,9 +94,7 @@ class Posterior:
     @property
     def barrier(self):
         """Log density at the lower of the two highest modes minus that at the saddle, nats; 0 with one mode."""
-        if self.saddle is None:
-            return 0.0
-        return max(0.0, float(self.joint.log_density(self.modes[:2]).min() - self.joint.log_density(self.saddle)[0]))
+        return self.joint.barrier(self.modes)
 
     @property
     def log_evidence_ordered(self):

@@ -272,3 +272,21 @@ class Joint:
         if strength[1] <= 0 or np.abs(step).max() > 1e-6 * longest:
             raise ValueError("x: no saddle found between the two highest modes")
         return mu
+
+    def barrier(self, modes):
+        """Return the log density at the lower of the two highest modes minus that at the pass between them, nats.
+
+        Parameters
+        ----------
+        modes : numpy.ndarray, shape [modes, component]
+            As for `saddle`, whose errors this raises too.
+
+        Returns
+        -------
+        float
+            0 where the density has one mode only.
+        """
+        saddle = self.saddle(modes)
+        if saddle is None:
+            return 0.0
+        return max(0.0, float(self.log_density(modes[:2]).min() - self.log_density(saddle)[0]))
