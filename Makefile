@@ -7,7 +7,7 @@ READY := .venv/.ready
 LAB := JUPYTER_CONFIG_DIR="$(CURDIR)/_build/lab" PATH="$(CURDIR)/$(BIN):$$PATH"
 BUILD := $(BIN)/jupyter-book build . -W -n --keep-going
 
-.PHONY: help book epub pdf site test test-launch serve lab claims links bench lock clean
+.PHONY: help book epub pdf site check test test-thorough test-launch serve lab claims links audit bench lock clean
 .DEFAULT_GOAL := help
 
 help:  ## show these lines
@@ -29,6 +29,14 @@ site: epub pdf  ## build what is published: the book, and both of these to take 
 test: $(READY)  ## run every test; needs a Chromium, and Java
 	$(BIN)/python -m pytest
 
+check: $(READY)  ## look at the code without running it: style, docstrings, types, spelling
+	$(BIN)/ruff check --config code/pyproject.toml .
+	$(BIN)/mypy --config-file code/pyproject.toml code/mixtures
+	$(BIN)/codespell --toml code/pyproject.toml
+
+test-thorough: $(READY)  ## run the tests that generate their inputs, with ten times as many of them
+	HYPOTHESIS_PROFILE=thorough $(BIN)/python -m pytest -m hypothesis
+
 test-launch: $(READY)  ## open and run every chapter as Binder does, in an environment made anew
 	LAUNCH=all $(BIN)/python -m pytest tests/test_launch.py
 
@@ -44,6 +52,11 @@ claims: $(READY)  ## measure every claim again with ten other sets of seeds (SET
 
 links: $(READY)  ## ask every external link of the book whether it answers; the report is _build/links.md
 	$(BIN)/python -m bookbuild.external
+
+audit: $(READY)  ## ask whether any pinned package is known to be unsafe
+	@$(BIN)/pip-audit --local --skip-editable --progress-spinner off > _build/audit.txt 2>&1; status=$$?; cat _build/audit.txt; \
+	  grep -q "nown vulnerabilit" _build/audit.txt && exit $$status \
+	  || echo "audit: the advisories could not be had, and nothing was asked; is there a network?"
 
 bench: book  ## time the book against the source note as a script (ROUNDS=3), and the modules; weigh the pages
 	$(BIN)/python tests/bench_book.py

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from conftest import QUIET, chromium
 from playwright.sync_api import sync_playwright
-from reader import LOOKS, opened
+from reader import opened
 from test_pages import NAMES
 
 ROOT = Path(__file__).parents[1]

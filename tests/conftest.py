@@ -1,5 +1,6 @@
 """What every test shares."""
 
+import os
 import subprocess
 import sys
 import threading
@@ -13,8 +14,10 @@ from bookbuild.pdf import QUIET, chromium
 from hypothesis import settings
 from playwright.sync_api import sync_playwright
 
-settings.register_profile("book", derandomize=True, deadline=None, max_examples=25, database=None)
-settings.load_profile("book")
+settings.register_profile("book", derandomize=True, deadline=None, max_examples=100, database=None)
+# ten times as many, and others each time
+settings.register_profile("thorough", settings.get_profile("book"), derandomize=False, print_blob=True, max_examples=1000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "book"))
 
 BAD_DATA = {
     "nan": [0.0, np.nan],

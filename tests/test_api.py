@@ -8,9 +8,8 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
-import pytest
-
 import mixtures
+import pytest
 
 BOOK = Path(__file__).parents[1] / "book"
 TEXT = (BOOK / "api.md").read_text("utf-8")

@@ -244,6 +244,43 @@ def test_search_finds_a_chapter(browser, server):
         assert listener.errors == []
 
 
+def test_search_page_waits_for_words(browser, server):
+    with opened(browser, "light") as (page, listener):
+        page.goto(f"{server}/search.html")
+        assert page.evaluate("document.activeElement.closest('.bd-search-container') && document.activeElement.name") == "q"
+        assert listener.errors == []
+
+
+def test_buttons_print_and_fill_the_screen(browser, server):
+    with opened(browser, "light") as (page, listener):
+        page.add_init_script("window.print = () => { window.printed = true; };")
+        page.goto(f"{server}/book/mixture.html")
+        page.locator("[data-action='window.print()']").dispatch_event("click")
+        assert page.evaluate("window.printed")
+        page.locator(".btn-fullscreen-button").click()
+        page.wait_for_function("document.fullscreenElement !== null")
+        assert listener.errors == []
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "document.body.append(Object.assign(document.createElement('script'), {textContent: 'window.ran = true'}))",
+        "document.body.append(Object.assign(document.createElement('script'), {src: 'https://example.org/a.js'}))",
+        "document.body.insertAdjacentHTML('beforeend', '<img src=x onerror=\"window.ran = true\">')",
+        "document.body.insertAdjacentHTML('beforeend', '<img src=\"https://example.org/a.png\">')",
+        "fetch('https://example.org/').catch(() => {})",
+    ],
+)
+def test_policy_refuses_what_does_not_belong_to_the_book(browser, server, script):
+    with opened(browser, "light") as (page, listener):
+        page.goto(f"{server}/book/mixture.html")
+        with page.expect_console_message(lambda said: "Content Security Policy" in said.text):
+            page.evaluate(f"() => {{ {script} }}")
+        assert not page.evaluate("window.ran")
+        assert not any("example.org" in address for address in listener.requests)
+
+
 def test_shown_code_can_be_copied(browser, server):
     with opened(browser, "light") as (page, _):
         page.goto(f"{server}/book/mixture.html")

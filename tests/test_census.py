@@ -6,7 +6,6 @@ import distributed
 import numpy as np
 import pytest
 import xarray as xr
-
 from mixtures import census, data, exact
 
 CELLS = [(30, 1.0, 0), (30, 1.5, 1), (30, 2.0, 2)]

@@ -1,4 +1,4 @@
-"""The scripts behind the workflows, .ci: is the published site the one that was built, and what does a release keep?"""
+"""The scripts behind the workflows, .ci: whether the published site is the one that was built, and what a release keeps."""
 
 import hashlib
 import os
@@ -120,3 +120,23 @@ def test_site_without_its_other_formats_is_not_archived(checkout, ending):
     (checkout / f"_build/html/which.{ending}").unlink()
     code, said = run(checkout / ".ci/archive")
     assert code == 1 and f"the site has no .{ending}" in said
+
+
+# Advisories
+
+
+@pytest.mark.parametrize(
+    ("says", "status", "wanted", "words"),
+    [
+        ("No known vulnerabilities found", 0, 0, "No known"),
+        ("Found 2 known vulnerabilities in 1 package\nnumpy 2.0 PYSEC-1", 1, 2, "numpy 2.0 PYSEC-1"),
+        ("ERROR: ConnectionError", 1, 0, "audit: the advisories could not be had, and nothing was asked"),
+    ],
+)
+def test_advisories_stop_and_a_missing_network_does_not(tmp_path, says, status, wanted, words):
+    tool = tmp_path / "pip-audit"
+    tool.write_text(f"#!/bin/sh\nprintf '{says}\\n' >&2\nexit {status}\n", "utf-8")
+    tool.chmod(0o755)
+    code, said = run("make", "audit", f"BIN={tmp_path}", cwd=ROOT)
+    assert code == wanted, said
+    assert words in said

@@ -1,7 +1,6 @@
 """The house style, measured: lines that can be read, code that fits, figures on their ground, pages that can be printed."""
 
 import io
-import re
 import struct
 import xml.etree.ElementTree as ET
 from contextlib import contextmanager

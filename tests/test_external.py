@@ -8,7 +8,6 @@ from bookbuild import external
 from outside import served
 
 
-
 def test_report_names_what_does_not_answer():
     link = {"filename": "book/one.md", "lineno": 3, "uri": "https://a.org", "status": "working", "info": ""}
     assert external.report([link]) == "# 0 of 1 external links do not answer\n\n"

@@ -10,7 +10,7 @@ from mixtures.gaussians import Gaussian
 
 STEPS = np.array([0, 100, 200, 300])
 PATH = [Gaussian.of([k / 10, -k / 10], [1 - k / 10, 0.5]) for k in range(4)]
-SHOWN = dict(steps=STEPS, divergences=[8.0, 4.0, 2.0, 0.8], alt="A bell that shrinks.")
+SHOWN = {"steps": STEPS, "divergences": [8.0, 4.0, 2.0, 0.8], "alt": "A bell that shrinks."}
 
 
 @pytest.fixture(scope="module")

@@ -26,7 +26,7 @@ def setting(request):
 
 
 def formula(x, mu, weights=0.5, sigma=1.0, prior_mean=0.0, prior_sd=10.0):
-    """log p(x, mu) at one point, as it is written down."""
+    """Log p(x, mu) at one point, as it is written down."""
     weights, sigma, prior_mean, prior_sd = (np.broadcast_to(v, 2) for v in (weights, sigma, prior_mean, prior_sd))
     terms = np.log(weights) + norm.logpdf(np.asarray(x)[:, None], mu, sigma)
     return np.logaddexp(*terms.T).sum() + norm.logpdf(mu, prior_mean, prior_sd).sum()

@@ -1,5 +1,7 @@
 """Sums, integrals and interpolation on a lattice, against closed forms for Gaussians."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -31,7 +33,7 @@ def test_merged_intervals_cover_the_same_points(pieces):
 @given(intervals)
 def test_merged_intervals_are_disjoint_and_increasing(pieces):
     merged = lattice.merge(pieces)
-    assert all(left[1] < right[0] for left, right in zip(merged, merged[1:], strict=False))
+    assert all(left[1] < right[0] for left, right in pairwise(merged))
 
 
 @given(intervals, st.floats(0.05, 3))

@@ -16,10 +16,9 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from bookbuild import words
 from bs4 import BeautifulSoup
 from reader import WIDE, Listener
-
-from bookbuild import words
 
 ROOT = Path(__file__).parents[1]
 REPOSITORY = "reader/which"

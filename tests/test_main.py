@@ -127,7 +127,7 @@ def test_the_diagnosis_is_printed_and_its_verdict_is_the_status(verdict, tmp_pat
 
 
 def test_every_verdict_has_a_status():
-    assert STATUS == {verdict: status for verdict, (_, status) in VERDICTS.items()}
+    assert {verdict: status for verdict, (_, status) in VERDICTS.items()} == STATUS
     assert STATUS.keys() == switching.LINKS.keys()
 
 
@@ -172,7 +172,7 @@ WAYS = [(method, ".nc", ".nc") for method in METHODS]
 WAYS += [("order", ".nc", ".zarr"), ("order", ".zarr", ".nc"), ("stephens", ".zarr", ".zarr")]
 
 
-@pytest.mark.parametrize("method, suffix, other", WAYS)
+@pytest.mark.parametrize(("method", "suffix", "other"), WAYS)
 def test_relabelling_is_that_of_the_module(method, suffix, other, tmp_path, run):
     saved, (options, arguments) = save(FULL, tmp_path / f"trace{suffix}"), METHODS[method]
     if method == "stephens":

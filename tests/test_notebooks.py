@@ -7,11 +7,10 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from bookbuild import lab, notebooks, words
 from bs4 import BeautifulSoup
 from IPython.core.inputtransformer2 import TransformerManager
 from PIL import Image
-
-from bookbuild import lab, notebooks, words
 
 ROOT = Path(__file__).parents[1]
 BOOK = words.read(ROOT)

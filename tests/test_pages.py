@@ -96,6 +96,24 @@ def test_every_listed_page_is_a_learning_resource(chapters):
     assert len(set(names)) == len(names)
 
 
+def test_no_page_may_load_anything_from_elsewhere(pages):
+    """The door aside, which leads on and has nothing else."""
+    for name in pages.keys() - {"index.html"}:
+        (policy,) = pages[name].select("meta[http-equiv=Content-Security-Policy]")
+        rules = dict(rule.split(" ", 1) for rule in policy["content"].split("; "))
+        assert rules["default-src"] == "'none'", name
+        sources = {source for rule in rules.values() for source in rule.split()}
+        assert {re.sub("sha256-[^']+", "sha256", source) for source in sources} == {
+            *("'none'", "'self'", "'unsafe-inline'", "'sha256'", "data:")
+        }, name
+        assert "unsafe" not in rules["script-src"], name
+        # a browser heeds it for what comes after it
+        assert not policy.find_all_previous(["script", "link", "style"]), name
+        own = [script for script in pages[name].select("script:not([src])") if script.get("type") != "application/ld+json"]
+        assert len(own) == 1, name
+        assert not [element for element in pages[name].find_all(True) if any(key.startswith("on") for key in element.attrs)], name
+
+
 def test_front_door_leads_to_the_book(site):
     door = BeautifulSoup((site / "index.html").read_bytes(), "html.parser")
     content = door.find("meta", attrs={"http-equiv": re.compile("refresh", re.IGNORECASE)})["content"]

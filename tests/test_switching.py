@@ -373,7 +373,7 @@ def test_the_numbers_say_what_was_seen():
 @pytest.mark.parametrize(("chains", "rhat", "split"), [(3, 1.528, "3-1"), ([1, 2], 1.733, "2-2")])
 def test_a_stuck_run_has_the_r_hat_of_its_split(chains, rhat, split):
     diagnosis = switching.diagnose(trace(means=swap(TWO, chains)))
-    worst = dict((kind, r) for kind, r, _ in diagnosis.table())
+    worst = {kind: r for kind, r, _ in diagnosis.table()}
     assert worst["raw labels"] == pytest.approx(rhat, abs=0.003)
     assert worst["sorted"] < 1.01
     agree = "4 chains agree on every label-free quantity and disagree only on labels"
@@ -468,6 +468,11 @@ def test_a_relabelled_trace_is_diagnosed_by_its_parameters_alone(method):
     done = relabel.relabel(trace(means=means, lp=draws(0.0)), method)
     assert "permutation" in done.posterior
     assert switching.diagnose(done).verdict == NONE
+
+
+def test_chain_that_stands_where_all_components_are_equal_is_no_obstacle():
+    still = np.concatenate([draws((-1.0, 1.0), chains=1), np.ones((1, 500, 2))])
+    assert switching.diagnose(trace(means=still)).verdict == NOT
 
 
 def test_chains_that_keep_different_numbers_are_told_apart():

@@ -3,7 +3,7 @@
 import numpy as np
 import pymc as pm
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from mixtures import advi, bounds, data, exact, gaussians, models, variational
 from mixtures.gaussians import Gaussian
@@ -230,7 +230,12 @@ P8 = exact.posterior(data.simulate(8))
 )
 def test_no_divergence_is_negative_and_symmetrising_takes_off_log_2_at_most(mean, sd, corr, space):
     q = Gaussian.of(mean, sd, corr, space)
-    whole, both = variational.kl(q, P8), variational.kl(variational.symmetrise(q), P8)
+    try:
+        whole, both = variational.kl(q, P8), variational.kl(variational.symmetrise(q), P8)
+    except ValueError as error:
+        # narrow, across the diagonal: there the mixture has a kink, and no rule settles
+        assert "the last two rules differ by" in str(error) and space == "raw" and min(sd) < 0.1 * max(sd)
+        assume(False)
     assert whole > 0 and both > 0
     if space == "raw":
         assert whole - np.log(2) - 1e-7 <= both <= whole + 1e-7

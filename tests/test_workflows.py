@@ -102,8 +102,9 @@ def loaded(text):
 
 
 def scripts(job):
-    """Return the shell lines of a job as one text."""
-    return "\n".join(step.get("run", "") for step in job.get("steps", []))
+    """Return the shell lines of a job as one text, with what its matrix has made."""
+    made = [f"make {case['target']}" for case in job.get("strategy", {}).get("matrix", {}).get("include", []) if "target" in case]
+    return "\n".join([*made, *(step.get("run", "") for step in job.get("steps", []))])
 
 
 def targets():
@@ -210,6 +211,7 @@ FAULTS = {
     "a shell that overlooks": ("links.yml", "shell: bash", "shell: sh"),
     "publish: no permissions, or no timeout": ("book.yml", "    timeout-minutes: 10\n", ""),
     "no target link in the Makefile": ("links.yml", "make links", "make link"),
+    "no target mutant in the Makefile": ("thorough.yml", "target: mutants", "target: mutant"),
     "no script .ci/verified": ("book.yml", ".ci/verify", ".ci/verified"),
     "verify: no sums comes from publish": ("book.yml", "needs.build.outputs.sums", "needs.publish.outputs.sums"),
     "verify: no sum comes from build": ("book.yml", "needs.build.outputs.sums", "needs.build.outputs.sum"),
@@ -225,13 +227,21 @@ def test_seeded_fault_is_found(seeded, words):
     assert any(words in fault for fault in found), found
 
 
-def test_dependencies_are_tried_with_the_newest_and_the_oldest_python():
+def test_dependencies_are_tried_with_the_newest_and_the_oldest_and_the_pins_on_every_python():
     flow = yaml.safe_load((ROOT / ".github/workflows/dependencies.yml").read_text("utf-8"))
-    newest, oldest = flow["jobs"]["dependencies"]["strategy"]["matrix"]["include"]
+    newest, oldest, *pinned = flow["jobs"]["dependencies"]["strategy"]["matrix"]["include"]
     assert (newest["resolution"], oldest["resolution"]) == ("highest", "lowest-direct")
-    assert newest["python"] == (ROOT / ".python-version").read_text("utf-8").strip()
+    ours = (ROOT / ".python-version").read_text("utf-8").strip()
+    assert newest["python"] == ours
     wanted = tomllib.loads((ROOT / "code/pyproject.toml").read_text("utf-8"))["project"]["requires-python"]
     assert wanted == f">={oldest['python']}"
+    assert all(case["resolution"] == "" for case in pinned)
+    assert sorted([ours, *(case["python"] for case in pinned)]) == ["3.12", "3.13", "3.14"]
+
+
+def test_a_fork_needs_no_secret():
+    for path in (ROOT / ".github").rglob("*.yml"):
+        assert "secrets." not in path.read_text("utf-8"), path.name
 
 
 def test_pages_to_verify_are_printed(site):

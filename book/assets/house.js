@@ -53,3 +53,14 @@ const reach = () => {
 };
 addEventListener("load", reach);
 addEventListener("resize", reach);
+
+// What the theme's buttons would do by scripts inside the page, which its policy does not admit.
+document.addEventListener("DOMContentLoaded", () => {
+  const actions = { "window.print()": () => window.print(), "toggleFullScreen()": () => window.toggleFullScreen() };
+  for (const button of document.querySelectorAll("[data-action]")) {
+    button.addEventListener("click", actions[button.dataset.action]);
+  }
+  const search = document.querySelector(".bd-search-container input");
+  search?.focus();
+  search?.select();
+});

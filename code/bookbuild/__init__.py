@@ -6,6 +6,7 @@ It knows nothing of mixtures. ``_config.yml`` lists it, so that plain ``jupyter-
 from bookbuild import (
     accessibility,
     ahead,
+    alone,
     bundle,
     execution,
     figures,
@@ -14,12 +15,13 @@ from bookbuild import (
     ledger,
     links,
     notebooks,
+    policy,
     takeaway,
     typography,
 )
 
-READING = (execution, ahead, ledger, links, takeaway, typography)
-PRINTING = (formulas, figures, accessibility, findability, notebooks, bundle)
+READING = (alone, execution, ahead, ledger, links, takeaway, typography)
+PRINTING = (formulas, figures, accessibility, findability, policy, notebooks, bundle)
 
 
 def setup(app):

@@ -6,6 +6,7 @@ Cache, messages and failures remain MyST-NB's.
 """
 
 import os
+import shutil
 import sys
 import threading
 from concurrent.futures import Future
@@ -13,9 +14,11 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 
 from jupyter_cache import get_cache
-from jupyter_cache.executors.utils import single_nb_execution
+from jupyter_cache.cache.db import NbCacheRecord
+from jupyter_cache.executors.utils import ExecutionResult, single_nb_execution
 from myst_nb.core.execute import cache as reader
 from myst_nb.core.read import is_myst_markdown_notebook, read_myst_markdown_notebook
+from nbclient.exceptions import DeadKernelError
 from sphinx.util import logging
 
 from bookbuild import nursery
@@ -68,10 +71,26 @@ def missing(app, docnames):
         text = path.read_text("utf-8") if path.suffix == ".md" else ""
         if is_myst_markdown_notebook(text):
             notebook = read_myst_markdown_notebook(text)
-            try:
-                cache.match_cache_notebook(notebook)
-            except KeyError:
+            if not _kept(cache, notebook):
                 yield path, notebook
+
+
+def _kept(cache, notebook):
+    """Return whether the outputs of a notebook are in the cache, having dropped an entry that cannot be read.
+
+    The cache notes an entry before it writes it, and a build can be killed between the two.
+    """
+    try:
+        record = cache.match_cache_notebook(notebook)
+    except KeyError:
+        return False
+    try:
+        cache.get_cache_bundle(record.pk)
+    except (OSError, ValueError, KeyError):
+        shutil.rmtree(Path(cache.path, "executed", record.hashkey), ignore_errors=True)
+        NbCacheRecord.remove_record(record.pk, cache.db)
+        return False
+    return True
 
 
 def work(todo, options):
@@ -83,6 +102,9 @@ def work(todo, options):
             return
         try:
             result = single_nb_execution(notebook, cwd=str(path.parent), **options)
+        except DeadKernelError as error:
+            # as jupyter-cache does for other failures, so that the other chapters are heard too
+            run.set_result(ExecutionResult(notebook, str(path.parent), 0, error, str(error)))
         except Exception as error:
             run.set_exception(error)
         else:

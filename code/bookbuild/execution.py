@@ -23,6 +23,12 @@ FAILURE = re.compile(r"Traceback \(most recent call last\)|^.*\b\w*Warning: .*$"
 # a terminal's colours would hide the words from the pattern
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
+# what ends a cell before it can say anything
+WITHOUT_OUTPUT = {
+    "CellTimeoutError": ": a cell took longer than {} s",
+    "DeadKernelError": ": its kernel has died; was it short of memory?",
+}
+
 
 def setup(app):
     """Connect to Sphinx."""
@@ -77,6 +83,11 @@ def choose_cache(app, config):
     """
     settings = config.bookbuild_environment
     os.environ.update(settings | os.environ)
+    if not os.access(Path.home(), os.W_OK):
+        # Jupyter, IPython, PyTensor and matplotlib keep things there, and complain on stderr where they cannot
+        home = Path(app.outdir).parent / "home"
+        home.mkdir(exist_ok=True)
+        os.environ["HOME"] = str(home)
     cache = Path(app.outdir).parent / ".jupyter_cache" / fingerprint(Path(app.srcdir), settings)
     config.nb_execution_cache_path = str(cache)
 
@@ -127,9 +138,9 @@ def inspect(app, doctree):
     docname = app.env.docname
     notebook = executed(app, docname)
     if notebook is not None:
-        # a cell that runs out of time leaves no output
         error = app.env.nb_metadata[docname]["exec_data"]["error"]
-        _noted(app.env)[docname] = list(faults(notebook)) or [f"execution failed: {error}"] * bool(error)
+        why = WITHOUT_OUTPUT.get(error, "").format(app.config.nb_execution_timeout)
+        _noted(app.env)[docname] = list(faults(notebook)) or [f"execution failed: {error}{why}"] * bool(error)
 
 
 def forget(app, env, docname):

@@ -174,7 +174,7 @@ def _glued(notebook):
 
 
 def _text(source):
-    """Return a cell of Markdown. (nbformat's own function checks each cell, and all of them are checked as one notebook.)"""
+    """Return a cell of Markdown; nbformat's own function would check each, and all of them are checked as one notebook."""
     return nbformat.from_dict({"cell_type": "markdown", "metadata": {}, "source": source})
 
 

@@ -4,10 +4,14 @@ import argparse
 import signal
 import sys
 import textwrap
+from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 from warnings import catch_warnings
 
 try:
+    import xarray as xr
+
     from mixtures import relabel, switching, traces
     from mixtures.traces import PROG, REFUSED, refuse, refusing
 except KeyboardInterrupt:  # the imports take seconds, in which one may think better of it
@@ -20,18 +24,30 @@ STATUS = {
 }
 
 
-def main(argv=None):
+def main(argv: Sequence[str] | None = None) -> int:
     """Run the command with these arguments, and return its exit status."""
     try:
         args = _parser().parse_args(argv)
-        return args.run(args)
+        status: int = args.run(args)
+        return status
     except KeyboardInterrupt:
         return INTERRUPTED
 
 
-def _parser():
-    parser = argparse.ArgumentParser(PROG, description="Label switching in saved traces.", allow_abbrev=False)
-    parser.set_defaults(run=lambda _: parser.print_help(sys.stderr) or REFUSED)
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        # argparse's own would print the usage too
+        refuse(message)
+
+
+def _parser() -> _Parser:
+    parser = _Parser(PROG, description="Label switching in saved traces.", allow_abbrev=False)
+
+    def helped(_: argparse.Namespace) -> int:
+        parser.print_help(sys.stderr)
+        return REFUSED
+
+    parser.set_defaults(run=helped)
     says = "tell label switching from its look-alikes in a saved trace"
     refused = "wrong usage, a TRACE that cannot be read, or an OUT that cannot be written"
     rows = sorted((STATUS | {refused: REFUSED}).items(), key=lambda row: row[1])
@@ -40,8 +56,6 @@ def _parser():
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog="\n".join(["exit status (with --relabel, that of OUT):", *(f"  {s}  {v}" for v, s in rows)]))
     command.set_defaults(run=_diagnose)
-    # argparse's own would print the usage too
-    parser.error = command.error = refuse
     add = command.add_argument
     add("trace", metavar="TRACE", type=Path, help="a trace that ArviZ saved: a netCDF file or a zarr directory")
     add("--var", metavar="NAME", action="append", help="variable to diagnose (means); repeatable")
@@ -59,7 +73,7 @@ def _parser():
     return parser
 
 
-def _diagnose(args):
+def _diagnose(args: argparse.Namespace) -> int:
     args.var, args.dim = args.var or ["means"], args.dim or ["component"]
     _check_options(args)
     tree = traces.read(args)
@@ -74,7 +88,7 @@ def _diagnose(args):
     return STATUS[found.verdict]
 
 
-def _check_options(args):
+def _check_options(args: argparse.Namespace) -> None:
     if (args.relabel is None) != (args.to is None):
         refuse("--relabel METHOD and --to OUT: expected both or neither")
     for name in ("data", "sigma", "weights"):
@@ -84,12 +98,12 @@ def _check_options(args):
         traces.check_out(args)
 
 
-def _diagnosis(tree, args):
+def _diagnosis(tree: xr.DataTree, args: argparse.Namespace) -> switching.Diagnosis:
     with refusing(f"{args.trace}: cannot be diagnosed", ValueError):
         return switching.diagnose(tree, args.var, args.dim[0])
 
 
-def _relabelled(tree, args):
+def _relabelled(tree: xr.DataTree, args: argparse.Namespace) -> xr.DataTree:
     names = args.var[0] if args.relabel == "order" else args.var
     with (refusing(f"{args.trace}: cannot be relabelled", ValueError),
           catch_warnings(record=True, action="always", category=UserWarning) as caught):
@@ -101,11 +115,11 @@ def _relabelled(tree, args):
     return new
 
 
-def _memberships(tree, args):
-    there = tree["observed_data"].to_dataset().data_vars if "observed_data" in tree.children else {}
+def _memberships(tree: xr.DataTree, args: argparse.Namespace) -> xr.DataArray:
+    there = (tree["observed_data"].to_dataset() if "observed_data" in tree.children else xr.Dataset()).data_vars
     name = next(iter(there)) if args.data is None and len(there) == 1 else args.data
     if name not in there:
-        refuse(f"--data: expected a variable of observed_data ({', '.join(there) or 'none'}), got {name!r}")
+        refuse(f"--data: expected a variable of observed_data ({', '.join(map(str, there)) or 'none'}), got {name!r}")
     return relabel.memberships(tree, there[name].to_numpy(), means=args.var[0], sigma=args.sigma, weights=args.weights,
                                component_dim=args.dim)
 

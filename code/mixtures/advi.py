@@ -4,16 +4,20 @@ Automatic differentiation variational inference [Kucukelbir et al. 2017, JMLR 18
 unconstrained coordinates by stochastic gradients of the ELBO.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pymc as pm
+from numpy.typing import ArrayLike
 from pymc.distributions.transforms import Ordered
 
 from mixtures import data, gaussians, parameters
 from mixtures.gaussians import Gaussian
 
 METHODS = {"advi": pm.ADVI, "fullrank_advi": pm.FullRankADVI}
+type Start = Gaussian | dict[str, ArrayLike] | ArrayLike | None
 
 
 class NonFiniteLoss(FloatingPointError):
@@ -41,8 +45,8 @@ class Fit:
     gaussian: Gaussian
     losses: np.ndarray
     steps: np.ndarray
-    path: tuple
-    approx: object
+    path: tuple[Gaussian, ...]
+    approx: Any
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -66,7 +70,7 @@ class Fits:
     mean: np.ndarray
     sd: np.ndarray
 
-    def gaussian(self, copy, frame=-1):
+    def gaussian(self, copy: int, frame: int = -1) -> Gaussian:
         """Return the Gaussian of one copy at one frame; the final one if no frame is named.
 
         Parameters
@@ -80,12 +84,13 @@ class Fits:
 class _Recorder:
     """A callback of `pymc.fit` that keeps copies of the parameters, and stops a fit whose loss is not finite."""
 
-    def __init__(self, approx, steps, every):
+    def __init__(self, approx: Any, steps: int, every: int | None) -> None:
         self.parameters = {shared.name: shared for shared in approx.params}
-        self.last, self.every, self.done, self.frames = steps, every or steps, 0, []
+        self.last, self.every, self.done = steps, every or steps, 0
+        self.frames: list[tuple[int, dict[str, np.ndarray]]] = []
         self.record()
 
-    def __call__(self, approx, losses, step):
+    def __call__(self, approx: Any, losses: np.ndarray, step: int) -> None:
         loss = float(losses[-1])
         if not np.isfinite(loss):
             raise self.failure(f"loss is {loss}", step)
@@ -93,27 +98,27 @@ class _Recorder:
         if step % self.every == 0 or step == self.last:
             self.record()
 
-    def failure(self, what, step):
+    def failure(self, what: str, step: int) -> NonFiniteLoss:
         return NonFiniteLoss(f"{what} at step {step}: try a smaller learning rate or another start")
 
-    def record(self):
+    def record(self) -> None:
         frame = {name: np.array(shared.get_value()) for name, shared in self.parameters.items()}
         if not all(np.isfinite(value).all() for value in frame.values()):
             raise self.failure("a parameter is not finite", self.done)
         self.frames.append((self.done, frame))
 
     @property
-    def steps(self):
+    def steps(self) -> np.ndarray:
         return np.array([step for step, _ in self.frames])
 
 
-def _whole(value, name):
+def _whole(value: int, name: str) -> int:
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
         raise ValueError(f"{name}: expected a positive whole number, got {value!r}")
     return int(value)
 
 
-def _check(steps, optimizer, seed, every):
+def _check(steps: int, optimizer: Callable[..., Any] | None, seed: int, every: int | None) -> None:
     _whole(steps, "steps")
     data.generator(seed)
     if every is not None:
@@ -122,7 +127,7 @@ def _check(steps, optimizer, seed, every):
         raise ValueError(f"optimizer: expected one of PyMC's, such as pm.adam(learning_rate=0.01), got {optimizer!r}")
 
 
-def _space(model, var_name):
+def _space(model: pm.Model, var_name: str) -> str:
     """Return the space that a model's transform works in, or say what is wrong with the model."""
     if not isinstance(model, pm.Model):
         raise ValueError(f"model: expected a pymc.Model, got {type(model).__name__}")
@@ -140,7 +145,7 @@ def _space(model, var_name):
     raise ValueError(f"model: expected {var_name} untransformed or ordered, got {type(transform).__name__}")
 
 
-def _means(value, name, ordered, shape=(2,)):
+def _means(value: ArrayLike, name: str, ordered: bool, shape: tuple[int, ...] = (2,)) -> np.ndarray:
     """Return a start in the means as an array, or say by name what is wrong with it."""
     means = data.numbers(value, name)
     if means.shape != shape or not np.isfinite(means).all():
@@ -150,7 +155,7 @@ def _means(value, name, ordered, shape=(2,)):
     return means
 
 
-def _start(model, var_name, space, method, start):
+def _start(model: pm.Model, var_name: str, space: str, method: str, start: Start) -> dict[str, np.ndarray] | None:
     """Return a start as `pymc.fit` takes it, having checked that it is one, or that the model has one of its own."""
     ordered = space == "log gap"
     if isinstance(start, Gaussian):
@@ -174,7 +179,9 @@ def _start(model, var_name, space, method, start):
     return None
 
 
-def _run(inference, model, steps, optimizer, every):
+def _run(
+    inference: Any, model: pm.Model, steps: int, optimizer: Callable[..., Any] | None, every: int | None
+) -> _Recorder:
     """Fit, and return the recorder. Fails at the first loss that is not finite, as PyMC does for NaN alone."""
     recorder = _Recorder(inference.approx, steps, every)
     chosen = {} if optimizer is None else {"obj_optimizer": optimizer}
@@ -187,7 +194,10 @@ def _run(inference, model, steps, optimizer, every):
     return recorder
 
 
-def fit(model, method="advi", *, steps=15_000, optimizer=None, start=None, seed, every=None, var_name="means"):
+def fit(
+    model: pm.Model, method: str = "advi", *, steps: int = 15_000, optimizer: Callable[..., Any] | None = None,
+    start: Start = None, seed: int, every: int | None = None, var_name: str = "means",
+) -> Fit:
     """Fit a model of two means by ADVI in PyMC, and keep the path.
 
     Parameters
@@ -237,9 +247,9 @@ def fit(model, method="advi", *, steps=15_000, optimizer=None, start=None, seed,
     return Fit(path[-1], inference.hist, recorder.steps, path, inference.approx)
 
 
-def _copies(x, copies, ordered):
+def _copies(x: np.ndarray, copies: int, ordered: bool) -> pm.Model:
     """Build a model of independent copies of the mixture, with means [copy, component]."""
-    settings = {}
+    settings: dict[str, Any] = {}
     if ordered:
         settings = {
             "transform": pm.distributions.transforms.ordered,
@@ -252,7 +262,10 @@ def _copies(x, copies, ordered):
     return model
 
 
-def fits(x, copies, *, ordered=False, steps=15_000, optimizer=None, start=None, seed, every=None):
+def fits(
+    x: ArrayLike, copies: int, *, ordered: bool = False, steps: int = 15_000,
+    optimizer: Callable[..., Any] | None = None, start: ArrayLike | None = None, seed: int, every: int | None = None,
+) -> Fits:
     """Fit the unordered or the ordered model many times by mean-field ADVI, for the price of one compilation.
 
     All copies are fitted together, as one model with as many independent parts. Their gradients do not mix, their noise
@@ -286,12 +299,13 @@ def fits(x, copies, *, ordered=False, steps=15_000, optimizer=None, start=None, 
     """
     x, copies = data.check(x), _whole(copies, "copies")
     _check(steps, optimizer, seed, every)
+    point = None
     if start is not None:
         each = data.numbers(start, "start")
         each = np.tile(each, (copies, 1)) if each.shape == (2,) else each
-        start = {"means": _means(each, "start", ordered, (copies, 2))}
+        point = {"means": _means(each, "start", ordered, (copies, 2))}
     model = _copies(x, copies, ordered)
-    inference = pm.ADVI(model=model, random_seed=int(seed), start=start)
+    inference = pm.ADVI(model=model, random_seed=int(seed), start=point)
     recorder = _run(inference, model, steps, optimizer, every)
     mean, sd = (
         np.array([frame[name] for _, frame in recorder.frames]).reshape(-1, copies, 2) for name in ("mu", "rho")

@@ -1,16 +1,19 @@
-"""Do the chains of a trace agree: on raw labels, on quantities without labels, and which of them do?
+"""Whether the chains of a trace agree, on raw labels and on quantities without labels, and which of them do.
 
 A quantity is a triple: its name, its kind and its draws [chain, draw].
 """
 
+from collections.abc import Hashable, Iterable, Sequence
 from itertools import combinations
 
 import numpy as np
 import xarray as xr
-from arviz_stats import ess, rhat
+from arviz_stats import ess, rhat  # type: ignore[attr-defined]
 from scipy.stats import chi2, norm, rankdata
 
 from mixtures import labels
+
+type Quantity = tuple[str, str, np.ndarray]
 
 # Vehtari et al. (2021), doi:10.1214/20-BA1221, take R-hat above 1.01 as an alarm. Chance alone lifts it to
 # sqrt(1 + q / ess), ess being the effective draws of half a chain and q a quantile of chi-square over its degrees of
@@ -20,21 +23,22 @@ ALARM, LAST_ALARM = 1.01, 1.1
 FALSE_ALARM = 1e-3
 
 
-def raw_labels(trace):
+def raw_labels(trace: labels.Trace) -> list[Quantity]:
+    """Return each entry of each component, under the labels as they are."""
     return [(_name(n, k, e, v), "raw labels", v[:, :, k, e])
             for n, v in trace.values.items() for k in range(v.shape[2]) for e in range(v.shape[3])]
 
 
-def _name(name, k, e, array):
+def _name(name: Hashable, k: int, e: int, array: np.ndarray) -> str:
     return f"{name}[{k}]" if array.shape[3] == 1 else f"{name}[{k}, {e}]"
 
 
-def label_free(trace, permutation):
+def label_free(trace: labels.Trace, permutation: np.ndarray) -> list[Quantity]:
     """Return (name, kind, draws) of quantities that no exchange of labels changes.
 
     The relabelled draws are among them: they depend on a draw's components as a set, whatever the pivot.
     """
-    found = []
+    found: list[Quantity] = []
     for name, v in trace.values.items():
         n_component, n_entry = v.shape[2:]
         for kind, array in (("sorted", np.sort(v, axis=2)), ("relabelled", labels.relabelled(v, permutation))):
@@ -48,14 +52,14 @@ def label_free(trace, permutation):
     return found + [(name, "log density", draws) for name, draws in trace.log_density.items()]
 
 
-def convergence(quantities):
+def convergence(quantities: Iterable[Quantity]) -> xr.Dataset:
     """Return R-hat, bulk ESS and alarm of the quantities that move; a single chain's R-hat is that of its halves."""
     moving = [q for q in quantities if _moves(q[2])]
     draws = np.stack([q[2] for q in moving], axis=2)
     even = draws[:, draws.shape[1] % 2 :]
     n_chain, n_draw, n_quantity = even.shape
     halves = even.reshape(2 * n_chain, n_draw // 2, n_quantity)
-    between, bulk = rhat(_array(draws if n_chain > 1 else halves)), ess(_array(draws))
+    between, bulk = rhat(_array(draws if n_chain > 1 else halves)), ess(_array(draws))  # type: ignore[no-untyped-call]
     degrees = 2 * n_chain - 1
     # R-hat is the larger of two, hence twice as many chances
     lift = chi2.isf(FALSE_ALARM / (2 * n_quantity), degrees) / degrees
@@ -67,36 +71,39 @@ def convergence(quantities):
     return xr.Dataset({k: ("quantity", v) for k, v in found.items()}, {"quantity": names}, {"enough_draws": enough})
 
 
-def _moves(draws):
-    return np.ptp(draws) > 1e-9 * np.abs(draws).max()
+def _moves(draws: np.ndarray) -> bool:
+    return bool(np.ptp(draws) > 1e-9 * np.abs(draws).max())
 
 
-def _array(draws):
+def _array(draws: np.ndarray) -> xr.DataArray:
     return xr.DataArray(draws, dims=("chain", "draw", "quantity"))
 
 
-def _scores(draws):
+def _scores(draws: np.ndarray) -> np.ndarray:
     """Return normal scores of the ranks of draws [chain, draw, quantity]."""
     flat = draws.reshape(-1, draws.shape[2])
-    return norm.ppf((rankdata(flat, axis=0) - 0.375) / (len(flat) + 0.25)).reshape(draws.shape)
+    scores: np.ndarray = norm.ppf((rankdata(flat, axis=0) - 0.375) / (len(flat) + 0.25))
+    return scores.reshape(draws.shape)
 
 
-def _ess_within(halves):
+def _ess_within(halves: np.ndarray) -> np.ndarray:
     """Return the effective draws of half a chain, apart from any disagreement between halves."""
     scores = _scores(halves)
     scores = scores - scores.mean(axis=1, keepdims=True)
     n_half, n_draw, n_quantity = scores.shape
     whole = _array(scores.reshape(n_half // 2, 2 * n_draw, n_quantity))
-    each = ess(whole, method="mean").to_numpy() / n_half
-    return np.clip(np.nan_to_num(each, nan=1.0), 1.0, n_draw)
+    each = ess(whole, method="mean").to_numpy() / n_half  # type: ignore[no-untyped-call]
+    found: np.ndarray = np.clip(np.nan_to_num(each, nan=1.0), 1.0, n_draw)
+    return found
 
 
-def fails(score):
+def fails(score: xr.Dataset) -> bool:
+    """Tell whether the chains disagree on one quantity."""
     # not <=: a R-hat that is infinite or NaN is no agreement
     return not float(score["rhat"]) <= float(score["alarm"])
 
 
-def sound_chains(failing, moving):
+def sound_chains(failing: Sequence[Quantity], moving: np.ndarray) -> np.ndarray:
     """Return which chains agree with one another, after leaving out the farthest one by one; none if no two do."""
     keep = moving.copy()
     if not failing:

@@ -1,5 +1,6 @@
 """The cheapest one-to-one assignment of a draw's components to a pivot's, for many draws at once."""
 
+from collections.abc import Iterator
 from functools import cache
 from itertools import permutations
 
@@ -12,13 +13,13 @@ ENUMERATED = 5
 BLOCK = 2**18
 
 
-def blocks(n_draw, size):
+def blocks(n_draw: int, size: int) -> Iterator[slice]:
     """Yield slices that together are all draws, each so short that the work of a block, `size` a draw, is small."""
     step = max(1, BLOCK // size)
     yield from (slice(start, min(start + step, n_draw)) for start in range(0, n_draw, step))
 
 
-def cheapest(cost):
+def cheapest(cost: np.ndarray) -> np.ndarray:
     """Return for each draw the permutation with the smallest sum of costs.
 
     Parameters
@@ -51,13 +52,14 @@ def cheapest(cost):
     return found
 
 
-def paid(cost, perm):
+def paid(cost: np.ndarray, perm: np.ndarray) -> np.ndarray:
     """Return what a permutation costs in each draw, shape [draw]; arrays as in `cheapest`."""
-    return np.take_along_axis(cost, perm[:, None, :], axis=1).sum(axis=(1, 2))
+    costs: np.ndarray = np.take_along_axis(cost, perm[:, None, :], axis=1).sum(axis=(1, 2))
+    return costs
 
 
 @cache
-def _permutations(n_component):
+def _permutations(n_component: int) -> tuple[np.ndarray, np.ndarray]:
     """Return all permutations [permutation, component], and which costs each takes, [cost, permutation] of 0 and 1."""
     every = np.array(list(permutations(range(n_component))))
     picks = (every[:, None, :] == np.arange(n_component)[:, None]).reshape(len(every), -1).T

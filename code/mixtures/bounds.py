@@ -5,18 +5,25 @@ singularities near the real axis, as the logarithm of a mixture, that takes fewe
 same accuracy [Trefethen 2022, SIAM Review 64].
 """
 
+from collections.abc import Callable
 from functools import cache
+from typing import Literal, overload
 
 import numpy as np
 
-from mixtures.gaussians import Gaussian
-from mixtures.joint import LOG_SQRT_2PI
+from mixtures.exact import Posterior
+from mixtures.gaussians import Gaussian, Symmetrised
+from mixtures.joint import LOG_SQRT_2PI, Joint
 
 TOLERANCE = 1e-8  # nats
 LEVELS = 11
 
 
-def log_joint(joint, mu, slopes=False):
+@overload
+def log_joint(joint: Joint, mu: np.ndarray, slopes: Literal[False] = False) -> np.ndarray: ...
+@overload
+def log_joint(joint: Joint, mu: np.ndarray, slopes: Literal[True]) -> tuple[np.ndarray, np.ndarray]: ...
+def log_joint(joint: Joint, mu: np.ndarray, slopes: bool = False) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
     """Return the log joint density at many points, several times faster than `mixtures.joint.Joint.log_density`.
 
     Parameters
@@ -43,7 +50,8 @@ def log_joint(joint, mu, slopes=False):
     first, second = np.stack(
         [level, offset / variance, np.broadcast_to(-0.5 / variance, offset.shape)], axis=-1
     ).swapaxes(0, 1)
-    value, pull = second @ powers.sum(axis=1), np.zeros((len(mu), 2))
+    value: np.ndarray = second @ powers.sum(axis=1)
+    pull = np.zeros((len(mu), 2))
     # a product of a thousand numbers between 1 and 2 does not overflow, and one logarithm does for it
     for i in range(0, joint.x.size, 1000):
         part = powers[:, i : i + 1000]
@@ -66,7 +74,7 @@ def log_joint(joint, mu, slopes=False):
 
 
 @cache
-def rule(level):
+def rule(level: int) -> tuple[np.ndarray, np.ndarray]:
     """Return points [m, 2] and weights [m] for means over a standard Gaussian in the plane, finer at each level."""
     spacing, reach = 0.8 * 0.75**level, 8 + level / 2
     axis = spacing * np.arange(-np.floor(reach / spacing), reach / spacing)
@@ -76,7 +84,7 @@ def rule(level):
     return points[inside], np.exp(-0.5 * square[inside]) * spacing**2 / (2 * np.pi)
 
 
-def settle(function):
+def settle(function: Callable[[np.ndarray], np.ndarray]) -> tuple[float, int]:
     """Integrate over the standard Gaussian in the plane until two successive rules agree.
 
     Parameters
@@ -107,10 +115,10 @@ def settle(function):
     raise ValueError(f"gaussian: too wide for its ELBO to be computed, the last two rules differ by {change:.1e} nats")
 
 
-def settled(gaussian, posterior):
+def settled(gaussian: Gaussian, posterior: Posterior) -> tuple[float, int]:
     """Return the ELBO of a Gaussian, nats, and the level of the rule that suffices; see `settle`."""
 
-    def density(z):
+    def density(z: np.ndarray) -> np.ndarray:
         return log_joint(posterior.joint, gaussian.to_means(gaussian.mean + z @ gaussian.factor.T))
 
     energy, level = settle(density)
@@ -118,7 +126,7 @@ def settled(gaussian, posterior):
     return energy + log_jacobian + gaussian.entropy, level
 
 
-def elbo(q, posterior):
+def elbo(q: Gaussian | Symmetrised, posterior: Posterior) -> float:
     """Compute the ELBO of a distribution of the two means, exactly.
 
     The evidence lower bound [Blei, Kucukelbir and McAuliffe 2017, JASA 112] is E_q[log p(x, mu) - log q(mu)]. In an
@@ -150,15 +158,16 @@ def elbo(q, posterior):
     excess = 0.0
     if one.space == "raw":
 
-        def share(z):
+        def share(z: np.ndarray) -> np.ndarray:
             mu = one.mean + z @ one.factor.T
-            return np.logaddexp(0, one.log_density(mu[:, ::-1]) - one.log_density(mu))
+            values: np.ndarray = np.logaddexp(0, one.log_density(mu[:, ::-1]) - one.log_density(mu))
+            return values
 
         excess = settle(share)[0]
-    return elbo(one, posterior) + np.log(2) - excess
+    return elbo(one, posterior) + float(np.log(2)) - excess
 
 
-def kl(q, posterior):
+def kl(q: Gaussian | Symmetrised, posterior: Posterior) -> float:
     """Compute the KL divergence from the target of `q` to `q`: KL(q || target), exactly.
 
     Parameters

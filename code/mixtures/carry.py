@@ -1,7 +1,10 @@
 """Carry permutations out: on arrays, and on all that has labels in a trace."""
 
+from collections.abc import Hashable
+
 import numpy as np
 import xarray as xr
+from numpy.typing import ArrayLike
 
 from mixtures.labels import KEPT
 from mixtures.memberships import posterior_of
@@ -9,7 +12,7 @@ from mixtures.memberships import posterior_of
 MEANING = "entry k is the component that k was before any relabelling"
 
 
-def apply(draws, perm):
+def apply(draws: ArrayLike, perm: ArrayLike) -> np.ndarray:
     """Carry permutations out on draws.
 
     Parameters
@@ -35,7 +38,7 @@ def apply(draws, perm):
     return np.take_along_axis(draws, perm.reshape(perm.shape + (1,) * (draws.ndim - 2)), axis=1)
 
 
-def apply_to_allocations(z, perm):
+def apply_to_allocations(z: ArrayLike, perm: ArrayLike) -> np.ndarray:
     """Carry permutations out on allocations, whose values, not places, are labels: they take the inverse.
 
     Parameters
@@ -70,7 +73,7 @@ def apply_to_allocations(z, perm):
     return np.take_along_axis(inverse, flat, axis=1).reshape(z.shape)
 
 
-def _as_permutation(perm):
+def _as_permutation(perm: ArrayLike) -> np.ndarray:
     perm = np.asarray(perm)
     if perm.ndim != 2 or perm.size == 0 or perm.dtype.kind not in "iu":
         got = f"{perm.dtype} {[*perm.shape]}"
@@ -80,7 +83,10 @@ def _as_permutation(perm):
     return perm
 
 
-def carried_out(tree, perm, dims, allocations, record):
+def carried_out(
+    tree: xr.DataTree, perm: xr.Variable, dims: tuple[str, ...], allocations: tuple[str, ...],
+    record: dict[str, str | float],
+) -> xr.DataTree:
     """Return a trace with all that has labels permuted, and with the permutation kept in its posterior.
 
     Parameters
@@ -113,7 +119,7 @@ def carried_out(tree, perm, dims, allocations, record):
     return xr.DataTree.from_dict(groups, name=tree.name)
 
 
-def _check(tree, posterior, dims, allocations):
+def _check(tree: xr.DataTree, posterior: xr.Dataset, dims: tuple[str, ...], allocations: tuple[str, ...]) -> None:
     kept = posterior.get(KEPT)
     if kept is not None and ("method" not in kept.attrs or {*kept.dims} != {"chain", "draw", dims[0]}):
         raise ValueError(f"tree: expected no variable {KEPT!r}, or one that relabel made of the same components")
@@ -131,7 +137,7 @@ def _check(tree, posterior, dims, allocations):
                 raise ValueError(f"component_dim: expected {posterior.sizes[dim]} entries of {dim!r} in every group")
 
 
-def _belongs(node, posterior):
+def _belongs(node: xr.DataTree, posterior: xr.Dataset) -> bool:
     """Tell whether a group holds the posterior's draws. Chain and draw alone do not: prior draws may count alike."""
     for part in node.path.split("/"):
         if part.startswith(("warmup", "prior")) or (part.endswith("_prior") and part != "log_prior"):
@@ -144,7 +150,9 @@ def _belongs(node, posterior):
     )
 
 
-def _changed(variable, name, perm, dims, allocations):
+def _changed(
+    variable: xr.Variable, name: Hashable, perm: xr.Variable, dims: tuple[str, ...], allocations: tuple[str, ...]
+) -> xr.Variable:
     """Return a variable with its components permuted, or with its labels renamed; as it is if it has neither."""
     if name in allocations:
         ordered = variable.transpose("chain", "draw", ...)
@@ -162,5 +170,5 @@ def _changed(variable, name, perm, dims, allocations):
     return variable
 
 
-def _flat(perm):
+def _flat(perm: xr.Variable) -> np.ndarray:
     return perm.to_numpy().reshape(-1, perm.shape[-1])

@@ -1,11 +1,14 @@
 """How often does NUTS swap the labels? Counted over many datasets, and set against the barrier between the modes."""
 
+from collections.abc import Callable, Iterable
 from concurrent.futures import Executor
 from functools import cache
+from typing import Any
 
 import numpy as np
 import nutpie
 import xarray as xr
+from numpy.typing import ArrayLike
 from scipy.optimize import minimize
 
 from mixtures import data, exact, models
@@ -14,12 +17,14 @@ CHAINS = 4
 
 
 @cache
-def _compiled(build):
+def _compiled(build: Callable[..., Any]) -> Any:
     # one compilation serves every dataset; each process of an executor does its own, once
     return nutpie.compile_pymc_model(build(np.zeros(2)))
 
 
-def sample(x, draws, seed, tune=500, build=models.unordered, **other):
+def sample(
+    x: ArrayLike, draws: int, seed: int, tune: int = 500, build: Callable[..., Any] = models.unordered, **other: ArrayLike
+) -> xr.DataTree:
     """Sample a model of any dataset with NUTS, compiled once for all of them.
 
     Parameters
@@ -46,12 +51,13 @@ def sample(x, draws, seed, tune=500, build=models.unordered, **other):
         If `x` is empty, not one-dimensional or not finite.
     """
     model = _compiled(build).with_data(x=data.check(x), **other)
-    return nutpie.sample(
+    found: xr.DataTree = nutpie.sample(
         model, draws=draws, tune=tune, chains=CHAINS, seed=seed, save_warmup=False, progress_bar=False
     )
+    return found
 
 
-def measure(n, separation, dataset, draws=4_000, seed=0):
+def measure(n: int, separation: float, dataset: int, draws: int = 4_000, seed: int = 0) -> tuple[float, int, int]:
     """Sample one dataset without an ordering, and count how often the labels swap.
 
     Parameters
@@ -87,7 +93,9 @@ def measure(n, separation, dataset, draws=4_000, seed=0):
     return exact.barrier(x), int(np.count_nonzero(np.diff(in_order, axis=1))), CHAINS * (draws - 1)
 
 
-def census(cells, draws=4_000, seed=0, executor: Executor | None = None):
+def census(
+    cells: Iterable[tuple[int, float, int]], draws: int = 4_000, seed: int = 0, executor: Executor | None = None
+) -> xr.Dataset:
     """Measure barrier and switch rate over many datasets.
 
     Parameters
@@ -111,13 +119,13 @@ def census(cells, draws=4_000, seed=0, executor: Executor | None = None):
     ValueError
         If there are no cells, or one is not made of three numbers.
     """
-    cells = [tuple(cell) for cell in cells]
-    if not cells or any(len(cell) != 3 for cell in cells):
+    rows = [tuple(cell) for cell in cells]
+    if not rows or any(len(row) != 3 for row in rows):
         raise ValueError("cells: expected at least one (n, separation, dataset)")
-    n, separation, dataset = zip(*cells, strict=True)
+    n, separation, dataset = zip(*rows, strict=True)
     run = map if executor is None else executor.map
-    seeds = [seed + i for i in range(len(cells))]
-    found = list(run(measure, n, separation, dataset, [draws] * len(cells), seeds))
+    seeds = [seed + i for i in range(len(rows))]
+    found = list(run(measure, n, separation, dataset, [draws] * len(rows), seeds))
     barrier, switches, steps = (np.array(column) for column in zip(*found, strict=True))
     columns = {
         "n": n,
@@ -131,7 +139,7 @@ def census(cells, draws=4_000, seed=0, executor: Executor | None = None):
     return xr.Dataset({name: ("cell", np.asarray(column)) for name, column in columns.items()})
 
 
-def law(counted):
+def law(counted: xr.Dataset) -> tuple[float, float]:
     """Fit switches ~ Poisson(steps * front * exp(-slope * barrier)) by maximum likelihood.
 
     Rates of escape over a barrier fall exponentially with its height, as Arrhenius found for chemical reactions. Cells
@@ -159,9 +167,9 @@ def law(counted):
         raise ValueError("counted: expected three cells or more with a barrier, and a switch in one of them")
     barrier, switches, steps = (some[name].values.astype(float) for name in ("barrier", "switches", "steps"))
 
-    def loss(parameters):
+    def loss(parameters: np.ndarray) -> float:
         log_mean = np.log(steps) + parameters[0] - parameters[1] * barrier
-        return np.sum(np.exp(log_mean) - switches * log_mean)
+        return float(np.sum(np.exp(log_mean) - switches * log_mean))
 
     fit = minimize(loss, [np.log(0.3), 1.0], method="Nelder-Mead", options={"xatol": 1e-8, "fatol": 1e-8})
     return float(np.exp(fit.x[0])), float(fit.x[1])

@@ -5,19 +5,23 @@ import math
 import numbers
 import os
 from collections.abc import Collection
+from typing import Any, SupportsFloat
 
 from IPython.display import display
 
+# a number of any library, or a string
+type Value = str | SupportsFloat
+
 _chapter = "(no chapter)"
-_names = {}
-_values = {}
+_names: dict[str, str] = {}
+_values: dict[str, str | float] = {}
 
 
 class FalseClaim(AssertionError):
     """A sentence of the book is not true."""
 
 
-def begin(chapter):
+def begin(chapter: str) -> None:
     """Name the chapter to which the claims that follow belong.
 
     Parameters
@@ -31,7 +35,7 @@ def begin(chapter):
     _values.clear()
 
 
-def seed(number):
+def seed(number: int) -> int:
     """Return the sampling seed of a chapter's `number`-th random result.
 
     The environment variable ``BOOK_SEEDS`` moves all of them at once, so that anybody can ask whether the book's claims
@@ -49,7 +53,10 @@ def seed(number):
     return int(number) + 1000 * int(os.environ.get("BOOK_SEEDS", "0"))
 
 
-def claim(name, value, *, expected=None, within=None, above=None, below=None, one_of=None, says):
+def claim(
+    name: str, value: Value, *, expected: Value | None = None, within: float | None = None, above: Value | None = None,
+    below: Value | None = None, one_of: Collection[Value] | None = None, says: str,
+) -> None:
     """Check a sentence of the book against a measured value, and enter both in the ledger.
 
     Ask for one of: a number ``expected`` and the tolerance ``within``; a bound ``above`` or ``below`` or both; a set
@@ -96,14 +103,14 @@ def claim(name, value, *, expected=None, within=None, above=None, below=None, on
     summary = f'<summary title="{sentence} {figures}">{mark}<span class="says"> {sentence}</span></summary>'
     show = f'<details class="claim" id="claim-{name}">{summary}{figures}</details>'
     # the metadata is that of myst_nb.glue, so that {glue:text}`name` works in prose
-    display(
+    display(  # type: ignore[no-untyped-call]
         {"text/plain": repr(record["value"]), "text/html": show},
         raw=True,
         metadata={"scrapbook": {"name": name, "mime_prefix": ""}, "claim": record},
     )
 
 
-def measured(name, form=""):
+def measured(name: str, form: str = "") -> str:
     """Return a claim's value as the prose of a notebook shows it.
 
     Parameters
@@ -122,7 +129,10 @@ def measured(name, form=""):
     return f"−{value[1:]}" if value.startswith("-") else value
 
 
-def _record(name, value, expected, within, above, below, one_of, says):
+def _record(
+    name: str, value: Any, expected: Value | None, within: float | None, above: Value | None, below: Value | None,
+    one_of: Collection[Value] | None, says: str,
+) -> dict[str, Any]:
     """Check the call, judge the sentence, and return what the ledger keeps, fit for JSON."""
     if not (isinstance(name, str) and name.isascii() and name.replace("-", "").isalnum()):
         raise ValueError(f"name: expected letters, digits and hyphens, got {name!r}")
@@ -133,7 +143,8 @@ def _record(name, value, expected, within, above, below, one_of, says):
     if (expected is not None) + bool(bounds) + (one_of is not None) != 1:
         raise ValueError(f"expected: claim {name}: give one of expected, above or below, one_of")
     value = _plain("value", name, value, finite=False)
-    if within is not None and (bounds or not (isinstance(within, numbers.Real) and 0 < within < math.inf)):
+    real = isinstance(within, numbers.Real)
+    if within is not None and (bounds or not (real and 0 < within < math.inf)):
         raise ValueError(f"within: claim {name}: expected a positive tolerance around a number, got {within!r}")
     if bounds:
         targets, texts = list(bounds.values()), [f"{side} {_show(bound)}" for side, bound in bounds.items()]
@@ -171,7 +182,7 @@ def _record(name, value, expected, within, above, below, one_of, says):
     }
 
 
-def _plain(argument, name, value, finite=True):
+def _plain(argument: str, name: str, value: Any, finite: bool = True) -> Any:
     """Return a number or a string as Python's own, whatever library it comes from."""
     if getattr(value, "ndim", None) == 0:
         value = value.item()
@@ -181,11 +192,11 @@ def _plain(argument, name, value, finite=True):
     return value
 
 
-def _finite(value):
+def _finite(value: str | float) -> bool:
     return isinstance(value, str) or math.isfinite(value)
 
 
-def _show(value, within=None):
+def _show(value: str | float, within: float | None = None) -> str:
     """Write a number as a reader wants it: to two digits of its tolerance."""
     if isinstance(value, str | bool | int) or not math.isfinite(value):
         return str(value)

@@ -1,9 +1,10 @@
 """Simulated data, seeded, and the checks that every function asks of data, numbers and seeds."""
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 
-def numbers(value, name):
+def numbers(value: ArrayLike, name: str) -> np.ndarray:
     """Return a fresh float array, or say by name that the value cannot be made into one.
 
     Parameters
@@ -31,7 +32,7 @@ def numbers(value, name):
         raise ValueError(f"{name}: expected an array of real numbers, got {type(value).__name__} ({error})") from error
 
 
-def generator(seed, name="seed"):
+def generator(seed: int, name: str = "seed") -> np.random.Generator:
     """Return the random generator of a whole number, or say by name that the seed is none.
 
     Parameters
@@ -55,7 +56,7 @@ def generator(seed, name="seed"):
     return np.random.default_rng(seed)
 
 
-def check(x, name="x"):
+def check(x: ArrayLike, name: str = "x") -> np.ndarray:
     """Return data as a float array, or say by name what is wrong with them.
 
     Parameters
@@ -85,7 +86,7 @@ def check(x, name="x"):
     return array
 
 
-def simulate(seed, n=100, separation=2.0):
+def simulate(seed: int, n: int = 100, separation: float = 2.0) -> np.ndarray:
     """Draw a dataset from two Gaussians of equal weight and unit standard deviation.
 
     "Dataset 8" in the book is ``simulate(8)``.
@@ -117,10 +118,11 @@ def simulate(seed, n=100, separation=2.0):
     rng = generator(seed)
     component = rng.multinomial(1, [0.5, 0.5], n).argmax(axis=1)
     true_means = np.array([-apart / 2, apart / 2])
-    return rng.normal(true_means[component], 1.0)
+    x: np.ndarray = rng.normal(true_means[component], 1.0)
+    return x
 
 
-def draw(seed, n, means, sigma, weights):
+def draw(seed: int, n: int, means: ArrayLike, sigma: ArrayLike, weights: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
     """Draw a dataset from any mixture of Gaussians.
 
     Parameters

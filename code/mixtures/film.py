@@ -1,10 +1,16 @@
 """A Gaussian on its way: a drawing that moves, without a script, and that stands still where nothing may move."""
 
+from collections.abc import Sequence
+from typing import cast
+
 import contourpy
 import numpy as np
 from IPython.display import HTML
+from numpy.typing import ArrayLike
 
 from mixtures import data, plots
+from mixtures.exact import Posterior
+from mixtures.gaussians import Gaussian
 
 # seconds of one showing, and pixels of a panel
 SECONDS, SIZE = 12, 240
@@ -25,7 +31,10 @@ STYLE = """<style>
 </style>"""
 
 
-def film(posterior, path, steps, divergences, alt, colour=plots.METHODS["mean-field"]):
+def film(
+    posterior: Posterior, path: Sequence[Gaussian], steps: ArrayLike, divergences: ArrayLike, alt: str,
+    colour: str = plots.METHODS["mean-field"],
+) -> HTML:
     """Draw mean-field Gaussians on their way over the exact contours, and their KL divergence beside them.
 
     Parameters
@@ -82,7 +91,7 @@ def film(posterior, path, steps, divergences, alt, colour=plots.METHODS["mean-fi
         f'<circle class="dot moving" r="5" style="transform: {dots[-1]}; animation-name: film-dot"/>'
     )
     width = 2 * SIZE + 70
-    return HTML(
+    return HTML(  # type: ignore[no-untyped-call]
         f'<div class="film">{STYLE.format(colour=colour, seconds=SECONDS, keyframes=keyframes)}'
         '<input type="checkbox" id="film-pause"><label for="film-pause">&nbsp;Pause</label>'
         f'<svg viewBox="-20 -4 {width} {SIZE + 26}" role="img" aria-label="{alt}">'
@@ -90,7 +99,7 @@ def film(posterior, path, steps, divergences, alt, colour=plots.METHODS["mean-fi
     )
 
 
-def _check(path, steps, divergences):
+def _check(path: Sequence[Gaussian], steps: ArrayLike, divergences: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
     if len(path) < 2 or any(q.space != "raw" or q.covariance[0, 1] != 0 for q in path):
         raise ValueError("path: expected two or more Gaussians in the raw space, with independent coordinates")
     steps, divergences = data.numbers(steps, "steps"), data.numbers(divergences, "divergences")
@@ -101,16 +110,16 @@ def _check(path, steps, divergences):
     return steps, divergences
 
 
-def _keyframes(name, places, share):
+def _keyframes(name: str, places: list[str], share: np.ndarray) -> str:
     lines = [f"{at:.1f}% {{ transform: {place}; }}" for at, place in zip(share, places, strict=True)]
     return f"@keyframes film-{name} {{ {' '.join([*lines, f'100% {{ transform: {places[-1]}; }}'])} }}"
 
 
-def _contours(posterior, low, high, scale):
+def _contours(posterior: Posterior, low: float, high: float, scale: float) -> str:
     """Return the exact contours as paths."""
     grid = np.linspace(low, high, 90)
     density = posterior.grid(grid, grid)
     lines = contourpy.contour_generator(grid, grid, density.T)
-    rings = [ring for level in plots.levels(density) for ring in lines.lines(level)]
+    rings = [ring for level in plots.levels(density) for ring in cast(list[np.ndarray], lines.lines(level))]
     places = [np.column_stack([(ring[:, 0] - low) * scale, (high - ring[:, 1]) * scale]) for ring in rings]
     return "".join(f'<path d="M{"L".join(f"{x:.1f} {y:.1f}" for x, y in place)}"/>' for place in places)

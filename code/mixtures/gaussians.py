@@ -4,46 +4,51 @@ The Gaussian lives in one of three spaces. Two of them keep mu1 < mu2, so that i
 themselves.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Self
 
 import numpy as np
 import xarray as xr
+from numpy.typing import ArrayLike
 
 from mixtures import data
 from mixtures.joint import LOG_SQRT_2PI
 
 # an ordered space is (centre, log gap), with the means at the centre plus these multiples of the gap
-SPACES = {"raw": None, "log gap": np.array([0.0, 1.0]), "centred": np.array([-0.5, 0.5])}
+MULTIPLES = {"log gap": np.array([0.0, 1.0]), "centred": np.array([-0.5, 0.5])}
+SPACES = ("raw", *MULTIPLES)
 
 
-def check_name(value, name, choice):
+def check_name(value: object, name: str, choice: Collection[str]) -> str:
     """Return one of the names to choose from, or say what they are."""
     if not isinstance(value, str) or value not in choice:
         raise ValueError(f"{name}: expected one of {', '.join(map(repr, choice))}, got {value!r}")
     return value
 
 
-def to_means(coords, space):
+def to_means(coords: ArrayLike, space: str) -> np.ndarray:
     """Map coordinates of a space to (mu1, mu2), shape [..., 2] both."""
     coords = np.asarray(coords, dtype=float)
     if space == "raw":
         return coords.copy()
     with np.errstate(over="ignore"):
-        return coords[..., :1] + SPACES[space] * np.exp(coords[..., 1:])
+        means: np.ndarray = coords[..., :1] + MULTIPLES[space] * np.exp(coords[..., 1:])
+    return means
 
 
-def to_coords(mu, space):
+def to_coords(mu: ArrayLike, space: str) -> np.ndarray:
     """Map (mu1, mu2) to coordinates of a space, shape [..., 2] both; NaN where an ordered space has no such point."""
     mu = np.asarray(mu, dtype=float)
     if space == "raw":
         return mu.copy()
     gap = mu[..., 1] - mu[..., 0]
     gap = np.where(gap > 0, gap, np.nan)
-    return np.stack([mu[..., 0] - SPACES[space][0] * gap, np.log(gap)], axis=-1)
+    return np.stack([mu[..., 0] - MULTIPLES[space][0] * gap, np.log(gap)], axis=-1)
 
 
-def to_draws(means):
+def to_draws(means: np.ndarray) -> xr.DataArray:
     """Return means [draw, component] as one chain of draws, as `mixtures.exact.Posterior.sample` does."""
     coords = {"chain": [0], "draw": np.arange(len(means)), "component": [0, 1]}
     return xr.DataArray(means[None], coords, ("chain", "draw", "component"), name="means")
@@ -73,7 +78,7 @@ class Gaussian:
     covariance: np.ndarray
     space: str = "raw"
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check_name(self.space, "space", SPACES)
         for name, shape in (("mean", (2,)), ("covariance", (2, 2))):
             value = data.numbers(getattr(self, name), name)
@@ -85,7 +90,7 @@ class Gaussian:
             raise ValueError(f"covariance: expected symmetric and positive definite, got {self.covariance.tolist()}")
 
     @classmethod
-    def of(cls, mean, sd, corr=0.0, space="raw"):
+    def of(cls, mean: ArrayLike, sd: ArrayLike, corr: float = 0.0, space: str = "raw") -> Self:
         """Build from standard deviations and a correlation, in the coordinates of the space.
 
         Parameters
@@ -101,37 +106,38 @@ class Gaussian:
         -------
         Gaussian
         """
-        return cls(mean, np.outer(sd, sd) * [[1, corr], [corr, 1]], space)
+        sd = np.asarray(sd)
+        return cls(data.numbers(mean, "mean"), np.outer(sd, sd) * [[1, corr], [corr, 1]], space)
 
     @property
-    def sd(self):
+    def sd(self) -> np.ndarray:
         """Standard deviations of the coordinates, shape [2]."""
         return np.sqrt(np.diag(self.covariance))
 
     @property
-    def corr(self):
+    def corr(self) -> float:
         """Correlation of the coordinates."""
         return float(self.covariance[0, 1] / np.prod(self.sd))
 
     @cached_property
-    def factor(self):
+    def factor(self) -> np.ndarray:
         """Lower-triangular Cholesky factor of the covariance, shape [2, 2]."""
         return np.linalg.cholesky(self.covariance)
 
     @property
-    def entropy(self):
+    def entropy(self) -> float:
         """Entropy in the coordinates, nats."""
         return float(np.log(np.diag(self.factor)).sum() + 2 * LOG_SQRT_2PI + 1)
 
-    def to_means(self, coords):
+    def to_means(self, coords: ArrayLike) -> np.ndarray:
         """Map coordinates to (mu1, mu2), shape [..., 2] both."""
         return to_means(coords, self.space)
 
-    def to_coords(self, mu):
+    def to_coords(self, mu: ArrayLike) -> np.ndarray:
         """Map (mu1, mu2) to coordinates, shape [..., 2] both; NaN where the space has no such point."""
         return to_coords(mu, self.space)
 
-    def log_density(self, mu):
+    def log_density(self, mu: ArrayLike) -> np.ndarray:
         """Return the log density with respect to (mu1, mu2), nats, at points `mu` [..., component]: shape [...].
 
         Minus infinity where an ordered space has no such point.
@@ -145,7 +151,7 @@ class Gaussian:
         density = 1 - self.entropy - 0.5 * (z1**2 + z2**2) - log_jacobian
         return np.where(np.isnan(density), -np.inf, density)
 
-    def draw(self, draws, rng):
+    def draw(self, draws: int, rng: np.random.Generator) -> np.ndarray:
         """Draw independently, from a random generator.
 
         Parameters
@@ -169,7 +175,7 @@ class Gaussian:
             raise ValueError(f"draws: expected a positive whole number, got {draws!r}")
         return self.to_means(self.mean + rng.normal(size=(draws, 2)) @ self.factor.T)
 
-    def sample(self, draws, seed):
+    def sample(self: "Gaussian | Symmetrised", draws: int, seed: int) -> xr.DataArray:
         """Draw independently, from a seed.
 
         Parameters
@@ -189,28 +195,28 @@ class Gaussian:
         return to_draws(self.draw(draws, data.generator(seed)))
 
     @cached_property
-    def _moments(self):
+    def _moments(self) -> tuple[np.ndarray, np.ndarray]:
         if self.space == "raw":
             return self.mean, self.covariance
         # the gap is lognormal; its covariance with the centre is Stein's lemma
         variance, cross = self.covariance[1, 1], self.covariance[0, 1]
         gap = np.exp(self.mean[1] + variance / 2)
         inner = np.array([[self.covariance[0, 0], cross * gap], [cross * gap, gap**2 * np.expm1(variance)]])
-        spread = np.stack([np.ones(2), SPACES[self.space]], axis=1)
+        spread = np.stack([np.ones(2), MULTIPLES[self.space]], axis=1)
         return spread @ [self.mean[0], gap], spread @ inner @ spread.T
 
     @property
-    def means_mean(self):
+    def means_mean(self) -> np.ndarray:
         """Means of (mu1, mu2), shape [component]."""
         return self._moments[0]
 
     @property
-    def means_sd(self):
+    def means_sd(self) -> np.ndarray:
         """Standard deviations of (mu1, mu2), shape [component]."""
         return np.sqrt(np.diag(self._moments[1]))
 
     @property
-    def means_corr(self):
+    def means_corr(self) -> float:
         """Correlation of mu1 and mu2."""
         return float(self._moments[1][0, 1] / np.prod(self.means_sd))
 
@@ -226,13 +232,14 @@ class Symmetrised:
 
     gaussian: Gaussian
 
-    def log_density(self, mu):
+    def log_density(self, mu: ArrayLike) -> np.ndarray:
         """Return the log density with respect to (mu1, mu2), nats, at points `mu` [..., component]: shape [...]."""
         mu = np.asarray(mu, dtype=float)
         both = [self.gaussian.log_density(mu), self.gaussian.log_density(mu[..., ::-1])]
-        return np.logaddexp(*both) - np.log(2)
+        density: np.ndarray = np.logaddexp(*both) - np.log(2)
+        return density
 
-    def draw(self, draws, rng):
+    def draw(self, draws: int, rng: np.random.Generator) -> np.ndarray:
         """Draw independently, from a random generator.
 
         Parameters
@@ -260,7 +267,7 @@ class Symmetrised:
     sample = Gaussian.sample
 
 
-def symmetrise(gaussian):
+def symmetrise(gaussian: Gaussian) -> Symmetrised:
     """Return the label-symmetrised mixture of a Gaussian.
 
     Parameters

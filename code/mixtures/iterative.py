@@ -4,9 +4,11 @@ With ``permutations`` the private half of ``relabel``, for plain arrays.
 """
 
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.special import xlogy
 
 from mixtures import data
@@ -20,12 +22,17 @@ SMOOTHING = 0.1
 # log Q is taken of no less than this: a component that no draw ever gives a point costs much there, but not infinity
 TINY = 1e-300
 
+# permutations, objective and next pivot
+type Step = tuple[np.ndarray, float, np.ndarray]
+
 
 class NotConverged(UserWarning):
     """An iterative method was stopped by `max_iterations` before it came to a fixed point."""
 
 
-def ecr_iterative(z, *, components=None, max_iterations=100, history=False):
+def ecr_iterative(
+    z: ArrayLike, *, components: int | None = None, max_iterations: int = 100, history: bool = False
+) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
     """Relabel as `ecr` does, with a pivot that the draws themselves agree on.
 
     The pivot is each point's commonest relabelled allocation. Permutations and pivot in turn minimise the number of
@@ -66,17 +73,20 @@ def ecr_iterative(z, *, components=None, max_iterations=100, history=False):
     return (fit.perm, fit.history) if history else fit.perm
 
 
-def ecr_iterative_fit(z, max_iterations, components=None):
+def ecr_iterative_fit(z: ArrayLike, max_iterations: int, components: int | None = None) -> Fit:
+    """As `ecr_iterative`, and say how it went."""
     z, n_component = as_labels(z, components)
 
-    def step(rows, pivot):
+    def step(rows: slice, pivot: np.ndarray) -> Step:
         perm, mismatches = ecr_assign(z[rows], pivot, n_component)
         return perm, mismatches, _majority(z[rows], perm)
 
     return _from_single_draws(step, lambda t: z[t].astype(int), len(z), max_iterations)
 
 
-def stephens(p, *, max_iterations=100, history=False):
+def stephens(
+    p: ArrayLike, *, max_iterations: int = 100, history: bool = False
+) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
     """Relabel the draws so that their probabilities of allocation agree (Stephens's algorithm 2).
 
     Permutations and Q in turn minimise, until neither can be improved, ::
@@ -117,12 +127,13 @@ def stephens(p, *, max_iterations=100, history=False):
     return (fit.perm, fit.history) if history else fit.perm
 
 
-def stephens_fit(p, max_iterations, entropy=True):
+def stephens_fit(p: ArrayLike, max_iterations: int, entropy: bool = True) -> Fit:
     """Return the `Fit`; its history lacks the sum of p log p, which no permutation changes, unless `entropy`."""
     p = _as_probabilities(p)
 
-    def start(t):
-        return (1 - SMOOTHING) * p[t] + SMOOTHING / p.shape[2]
+    def start(t: int) -> np.ndarray:
+        smooth: np.ndarray = (1 - SMOOTHING) * p[t] + SMOOTHING / p.shape[2]
+        return smooth
 
     fit = _from_single_draws(lambda rows, q: _stephens_step(p[rows], q), start, len(p), max_iterations)
     if not entropy:
@@ -132,7 +143,9 @@ def stephens_fit(p, max_iterations, entropy=True):
     return fit._replace(history=np.maximum(fit.history + constant, 0.0))
 
 
-def _from_single_draws(step, start, n_draw, max_iterations):
+def _from_single_draws(
+    step: Callable[[slice, np.ndarray], Step], start: Callable[[int], np.ndarray], n_draw: int, max_iterations: int
+) -> Fit:
     """Alternate from each of a few draws over some of them, and from the best end on over all.
 
     A start at the identity would depend on the labels the draws happen to have, and would never leave a Q that is
@@ -152,13 +165,14 @@ def _from_single_draws(step, start, n_draw, max_iterations):
     return fit
 
 
-def _alternate(step, pivot, max_iterations):
+def _alternate(step: Callable[[np.ndarray], Step], pivot: np.ndarray, max_iterations: int) -> Fit:
     """Repeat a step, from a pivot to permutations, objective and next pivot, until the objective stays as it is.
 
     The step's two halves each minimise the same objective. So it never rises, and where it stays, the permutations are
     the best for the pivot they were found with, and that pivot is the best for them.
     """
-    history, perm = [], None
+    history: list[float] = []
+    perm = np.empty(0, dtype=int)
     for _ in range(max_iterations):
         found, objective, following = step(pivot)
         if history and not objective < history[-1]:
@@ -173,7 +187,7 @@ def _alternate(step, pivot, max_iterations):
     return Fit(perm, pivot, np.array(history), False)
 
 
-def _majority(z, perm):
+def _majority(z: np.ndarray, perm: np.ndarray) -> np.ndarray:
     """Return the commonest relabelled allocation of each point, [n]; of equally common ones the first."""
     n, n_component = z.shape[1], perm.shape[1]
     inverse, offset = np.argsort(perm, axis=1), n_component * np.arange(n)
@@ -184,7 +198,7 @@ def _majority(z, perm):
     return counts.reshape(n, n_component).argmax(axis=1)
 
 
-def _stephens_step(p, q):
+def _stephens_step(p: np.ndarray, q: np.ndarray) -> Step:
     """Return permutations, cross entropy (nats) and the next Q [n, component]; each draw is read once for all three."""
     n_draw, n, n_component = p.shape
     log_q = np.log(np.maximum(q, TINY))
@@ -198,7 +212,7 @@ def _stephens_step(p, q):
     return perm, float(objective), total.T / n_draw
 
 
-def _as_probabilities(p):
+def _as_probabilities(p: ArrayLike) -> np.ndarray:
     array = p if isinstance(p, np.ndarray) and p.dtype.kind == "f" else data.numbers(p, "p")
     if array.ndim != 3 or array.size == 0:
         raise ValueError(f"p: expected shape [draw, n, component], none of them 0, got {[*array.shape]}")

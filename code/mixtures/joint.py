@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass, replace
 from itertools import combinations, permutations
+from typing import Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.optimize import minimize
 from scipy.special import expit
 
@@ -15,7 +17,7 @@ HIGHEST = 5e6  # nats: a log density is a sum of n rounded terms, and beyond thi
 FINEST = 1e-7  # of the smallest scale: places rounded more coarsely leave the means no digits
 
 
-def pair(value, name, positive=False):
+def pair(value: ArrayLike, name: str, positive: bool = False) -> np.ndarray:
     """Return one number or two as a float array [component], or say by name what is wrong."""
     array = data.numbers(value, name)
     if array.shape not in [(), (1,), (2,)]:
@@ -25,9 +27,9 @@ def pair(value, name, positive=False):
     return np.broadcast_to(array, 2).copy()
 
 
-def _distinct(points, apart):
+def _distinct(points: np.ndarray, apart: float) -> np.ndarray:
     """Return the points [m, component] without those that lie closer than `apart` to an earlier one."""
-    kept = []
+    kept: list[np.ndarray] = []
     for point in points:
         if all(np.abs(point - other).max() > apart for other in kept):
             kept.append(point)
@@ -51,7 +53,10 @@ class Joint:
     prior_sd: np.ndarray
 
     @classmethod
-    def of(cls, x, weights=0.5, sigma=1.0, prior_mean=0.0, prior_sd=10.0):
+    def of(
+        cls, x: ArrayLike, weights: ArrayLike = 0.5, sigma: ArrayLike = 1.0, prior_mean: ArrayLike = 0.0,
+        prior_sd: ArrayLike = 10.0,
+    ) -> Self:
         """Check the arguments and build; see `mixtures.exact.posterior` for what they mean.
 
         Raises
@@ -76,20 +81,23 @@ class Joint:
         return cls(weights=weights, **scales, **places)
 
     @property
-    def exchangeable(self):
+    def exchangeable(self) -> bool:
         """Whether swapping the two components changes nothing."""
         return all(v[0] == v[1] for v in (self.weights, self.sigma, self.prior_mean, self.prior_sd))
 
-    def log_terms(self, k, mu):
+    def log_terms(self, k: int, mu: ArrayLike) -> np.ndarray:
         """Return log weight_k Normal(x; mu, sigma_k), shape [n, len(mu)]."""
         z = (self.x[:, None] - np.asarray(mu)) / self.sigma[k]
-        return np.log(self.weights[k] / self.sigma[k]) - LOG_SQRT_2PI - 0.5 * z**2
+        terms: np.ndarray = np.log(self.weights[k] / self.sigma[k]) - LOG_SQRT_2PI - 0.5 * z**2
+        return terms
 
-    def log_prior(self, k, mu):
+    def log_prior(self, k: int, mu: np.ndarray) -> np.ndarray:
         """Return log Normal(mu; prior_mean_k, prior_sd_k), shape of `mu`."""
-        return -LOG_SQRT_2PI - np.log(self.prior_sd[k]) - 0.5 * ((mu - self.prior_mean[k]) / self.prior_sd[k]) ** 2
+        z = (mu - self.prior_mean[k]) / self.prior_sd[k]
+        density: np.ndarray = -LOG_SQRT_2PI - np.log(self.prior_sd[k]) - 0.5 * z**2
+        return density
 
-    def log_density(self, mu):
+    def log_density(self, mu: ArrayLike) -> np.ndarray:
         """Return log p(x, mu) in nats at points `mu` [m, component]: shape [m]."""
         mu = np.atleast_2d(mu)
         rows = max(1, 2_000_000 // self.x.size)
@@ -97,9 +105,10 @@ class Joint:
             np.logaddexp(self.log_terms(0, some[:, 0]), self.log_terms(1, some[:, 1])).sum(axis=0)
             for some in np.split(mu, range(rows, len(mu), rows))
         ]
-        return np.concatenate(parts) + self.log_prior(0, mu[:, 0]) + self.log_prior(1, mu[:, 1])
+        density: np.ndarray = np.concatenate(parts) + self.log_prior(0, mu[:, 0]) + self.log_prior(1, mu[:, 1])
+        return density
 
-    def on_lattice(self, mu1, mu2, mask, reference):
+    def on_lattice(self, mu1: np.ndarray, mu2: np.ndarray, mask: np.ndarray, reference: float) -> np.ndarray:
         """Return log density - reference on the product of two axes, where a mask asks for it.
 
         Much faster than `log_density`: exponentials are taken on the axes alone, and one logarithm serves the product
@@ -135,27 +144,31 @@ class Joint:
             else:
                 for i, j in wanted:
                     total[i, j] += np.logaddexp(a[i], b[j]).sum(axis=1)
-        return total + (fixed - reference) + self.log_prior(0, mu1)[:, None] + self.log_prior(1, mu2)
+        height: np.ndarray = total + (fixed - reference) + self.log_prior(0, mu1)[:, None] + self.log_prior(1, mu2)
+        return height
 
-    def responsibility(self, mu):
+    def responsibility(self, mu: np.ndarray) -> np.ndarray:
         """Return the probability that each observation came from component 0 given `mu` [component]: shape [n]."""
-        return expit(self.log_terms(0, mu[:1])[:, 0] - self.log_terms(1, mu[1:])[:, 0])
+        share: np.ndarray = expit(self.log_terms(0, mu[:1])[:, 0] - self.log_terms(1, mu[1:])[:, 0])
+        return share
 
-    def gradient(self, mu):
+    def gradient(self, mu: np.ndarray) -> np.ndarray:
         """Return the gradient of the log density at `mu` [component]: shape [component]."""
         r = self.responsibility(mu)
         pull = [r @ (self.x - mu[0]), (1 - r) @ (self.x - mu[1])] / self.sigma**2
-        return pull - (mu - self.prior_mean) / self.prior_sd**2
+        slope: np.ndarray = pull - (mu - self.prior_mean) / self.prior_sd**2
+        return slope
 
-    def hessian(self, mu):
+    def hessian(self, mu: np.ndarray) -> np.ndarray:
         """Return the second derivatives of the log density at `mu` [component]: shape [component, component]."""
         r = self.responsibility(mu)
         slope = (self.x - mu[:, None]) / self.sigma[:, None] ** 2
         spread = r * (1 - r)
         h = np.diag(-np.array([r.sum(), (1 - r).sum()]) / self.sigma**2 - 1 / self.prior_sd**2)
-        return h + (spread * slope) @ slope.T * np.array([[1, -1], [-1, 1]])
+        h += (spread * slope) @ slope.T * np.array([[1, -1], [-1, 1]])
+        return h
 
-    def modes(self):
+    def modes(self) -> np.ndarray:
         """Find the local maxima of the log density.
 
         EM [Dempster, Laird and Rubin 1977] from pairs of quantiles of the data, then Newton steps. Large data
@@ -196,7 +209,7 @@ class Joint:
             peaks = np.stack([peaks, peaks[:, ::-1]], axis=1).reshape(-1, 2)
         return _distinct(peaks, width / 100)
 
-    def thinned(self, most):
+    def thinned(self, most: int) -> Self:
         """Return the joint of at most so many quantiles of the data, whose log density is nearly in proportion."""
         share = most / self.x.size
         if share >= 1:
@@ -204,15 +217,16 @@ class Joint:
         x = np.quantile(self.x, (np.arange(most) + 0.5) / most)
         return replace(self, x=x, prior_sd=self.prior_sd / np.sqrt(share))
 
-    def climb(self, start):
+    def climb(self, start: np.ndarray) -> np.ndarray:
         """Climb from `start` [component] to a local maximum of the log density: shape [component]."""
         size, unit = self.x.size, self.sigma.min()
         for _ in range(2):
+            # three functions, called before `start` moves on
             result = minimize(
-                lambda step: -self.log_density(start + unit * step)[0] / size,
+                lambda step: -self.log_density(start + unit * step)[0] / size,  # noqa: B023
                 [0, 0],
-                jac=lambda step: -self.gradient(start + unit * step) * unit / size,
-                hess=lambda step: -self.hessian(start + unit * step) * unit**2 / size,
+                jac=lambda step: -self.gradient(start + unit * step) * unit / size,  # noqa: B023
+                hess=lambda step: -self.hessian(start + unit * step) * unit**2 / size,  # noqa: B023
                 method="trust-exact",
                 options={"gtol": 1e-10},
             )
@@ -224,7 +238,7 @@ class Joint:
             start = start + 0.1 * unit * direction[:, 1]
         return start
 
-    def saddle(self, modes):
+    def saddle(self, modes: np.ndarray) -> np.ndarray | None:
         """Find the pass between the two highest modes.
 
         When the components are exchangeable every path between mirror-image modes crosses the diagonal, where the
@@ -262,7 +276,8 @@ class Joint:
             ridge = height.argmax(axis=1)
             lowest = height.max(axis=1).argmin()
             centre, reach = np.array([t[lowest], u[ridge[lowest]]]), reach / 3
-        mu, longest = modes[0] + centre @ frame, self.sigma.min() / 4
+        mu: np.ndarray = modes[0] + centre @ frame
+        longest = self.sigma.min() / 4
         for _ in range(100):
             strength, direction = np.linalg.eigh(self.hessian(mu))
             step = direction @ (direction.T @ self.gradient(mu) / np.abs(strength) * [1, -1])
@@ -273,7 +288,7 @@ class Joint:
             raise ValueError("x: no saddle found between the two highest modes")
         return mu
 
-    def barrier(self, modes):
+    def barrier(self, modes: np.ndarray) -> float:
         """Return the log density at the lower of the two highest modes minus that at the pass between them, nats.
 
         Parameters

@@ -4,6 +4,7 @@ The private half of ``switching``. Arrays have the axes [chain, draw, component,
 further numbers, such as a coordinate of a two-dimensional mean.
 """
 
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from itertools import combinations
 
@@ -12,6 +13,8 @@ import xarray as xr
 from scipy.sparse.csgraph import connected_components
 
 from mixtures import assignment
+
+type Names = str | list[str] | tuple[str, ...]
 
 # what relabel calls the permutations it leaves in the posterior: they say nothing of the mixture
 KEPT = "permutation"
@@ -51,15 +54,15 @@ class Trace:
         What was left out.
     """
 
-    values: dict
-    named: tuple
+    values: dict[Hashable, np.ndarray]
+    named: tuple[str, ...]
     chains: np.ndarray
-    log_density: dict = field(default_factory=dict)
+    log_density: dict[str, np.ndarray] = field(default_factory=dict)
     divergences: np.ndarray | None = None
-    notes: tuple = ()
+    notes: tuple[str, ...] = ()
 
 
-def read(tree, var_name, component_dim):
+def read(tree: xr.DataTree | xr.Dataset | xr.DataArray, var_name: Names, component_dim: str) -> Trace:
     """Return the `Trace` of any ArviZ-like object, or say by name what is wrong with it (ValueError)."""
     names = tuple(var_name) if isinstance(var_name, list | tuple) else (var_name,)
     if not names or not all(isinstance(name, str) for name in names):
@@ -72,11 +75,12 @@ def read(tree, var_name, component_dim):
         posterior = (tree["posterior"] if "posterior" in tree.children else tree).to_dataset()
     else:
         raise ValueError(f"tree: expected a DataTree, a Dataset or a DataArray, got {type(tree).__name__}")
-    for name in names:
-        _check(posterior, name, component_dim)
+    for wanted in names:
+        _check(posterior, wanted, component_dim)
     asked = {"chain", "draw", component_dim}
     others = [n for n, v in posterior.data_vars.items() if n not in (*names, KEPT) and asked <= {*v.dims}]
-    values, notes = {}, []
+    values: dict[Hashable, np.ndarray] = {}
+    notes = []
     for name in (*dict.fromkeys(names), *others):
         variable = posterior[name]
         array = variable.transpose("chain", "draw", component_dim, ...).to_numpy()
@@ -90,13 +94,11 @@ def read(tree, var_name, component_dim):
             notes.append(f"{name} is left out: it {doubt}")
     shape = next(iter(values.values())).shape[:2]
     chains = posterior["chain"].to_numpy() if "chain" in posterior.coords else np.arange(shape[0])
-    log_density, divergences = {}, None
-    if isinstance(tree, xr.DataTree):
-        log_density, divergences = _statistics(tree, shape)
+    log_density, divergences = _statistics(tree, shape) if isinstance(tree, xr.DataTree) else ({}, None)
     return Trace(values, tuple(dict.fromkeys(names)), chains, log_density, divergences, tuple(notes))
 
 
-def _check(posterior, name, component_dim):
+def _check(posterior: xr.Dataset, name: str, component_dim: str) -> None:
     if name not in posterior.data_vars:
         there = ", ".join(map(str, posterior.data_vars)) or "none"
         raise ValueError(f"var_name: expected a variable of the posterior ({there}), got {name!r}")
@@ -112,12 +114,12 @@ def _check(posterior, name, component_dim):
         raise ValueError(f"tree: expected at least 1 chain of 4 draws, got sizes {dict(variable.sizes)}")
 
 
-def _pairs(variable, component_dim):
+def _pairs(variable: xr.DataArray, component_dim: str) -> bool:
     """Tell whether a variable has a second dim of components, such as a transition matrix."""
     return any(str(component_dim) in str(dim) for dim in variable.dims if dim != component_dim)
 
 
-def _doubt(variable, array, component_dim):
+def _doubt(variable: xr.DataArray, array: np.ndarray, component_dim: str) -> str:
     if array.dtype.kind not in "biuf":
         return "does not hold real numbers"
     if _pairs(variable, component_dim):
@@ -127,20 +129,22 @@ def _doubt(variable, array, component_dim):
     return f"has more than {ENTRIES} numbers in each component" if array.shape[3] > ENTRIES else ""
 
 
-def _statistics(tree, shape):
+def _statistics(tree: xr.DataTree, shape: tuple[int, ...]) -> tuple[dict[str, np.ndarray], np.ndarray | None]:
     """Return log densities [chain, draw] and divergences [chain] as far as a DataTree has them."""
-    densities, divergences = {}, None
+    densities: dict[str, xr.DataArray] = {}
+    divergences = None
     if "sample_stats" in tree.children:
         stats = tree["sample_stats"].to_dataset()
         found = [stats[name] for name in DENSITIES if name in stats]
-        densities.update({"log density": v for v in found[:1]})
+        if found:
+            densities["log density"] = found[0]
         if "diverging" in stats and stats["diverging"].dims == ("chain", "draw"):
             divergences = stats["diverging"].to_numpy().astype(bool).sum(axis=1)
     if "log_likelihood" in tree.children:
         parts = [v.sum([d for d in v.dims if d not in ("chain", "draw")])
                  for v in tree["log_likelihood"].to_dataset().data_vars.values()]
         if parts:
-            densities["log likelihood"] = sum(parts)
+            densities["log likelihood"] = sum(parts[1:], parts[0])
     fits = {}
     for name, v in densities.items():
         if {*v.dims} == {"chain", "draw"} and (v.sizes["chain"], v.sizes["draw"]) == shape and np.isfinite(v).all():
@@ -173,13 +177,13 @@ class Labels:
     twins: np.ndarray
 
 
-def relabelled(array, permutation):
+def relabelled(array: np.ndarray, permutation: np.ndarray) -> np.ndarray:
     """Return an array [chain, draw, component, ...] with its components in the pivot's order."""
     index = permutation.reshape(permutation.shape + (1,) * (array.ndim - permutation.ndim))
     return np.take_along_axis(array, index, axis=2)
 
 
-def find(values, chains=None):
+def find(values: Mapping[Hashable, np.ndarray], chains: np.ndarray | None = None) -> Labels:
     """Find the labelling of every draw; the pivot, scales and overlap come from the `chains` (indices) alone."""
     x = np.concatenate(list(values.values()), axis=3)
     n_chain, n_draw, n_component, _ = x.shape
@@ -188,8 +192,9 @@ def find(values, chains=None):
     spread = flat.std(axis=(0, 1))
     moving = spread > 1e-12 * np.abs(flat).max(axis=(0, 1))
     z = (x[..., moving] - flat.mean(axis=(0, 1))[moving]) / spread[moving]
-    pivot, scale = _pivot(z[chains].reshape(-1, n_component, moving.sum()))
-    cost = _cost(z.reshape(-1, n_component, moving.sum()), pivot, scale)
+    # no size is left to NumPy, for nothing may move
+    pivot, scale = _pivot(z[chains].reshape(chains.size * n_draw, n_component, moving.sum()))
+    cost = _cost(z.reshape(n_chain * n_draw, n_component, moving.sum()), pivot, scale)
     chosen = assignment.cheapest(cost)
     of_chains = chosen.reshape(n_chain, n_draw, n_component)[chains].reshape(-1, n_component)
     own, counts = np.unique(of_chains, axis=0, return_counts=True)
@@ -199,7 +204,7 @@ def find(values, chains=None):
     permutation = chosen.reshape(n_chain, n_draw, n_component)
     usual = np.median(odds[chains], axis=(0, 1))
     overlap = (odds[chains] <= np.minimum(usual / 4, 5.0)).mean(axis=(0, 1)) * (1 - np.eye(n_component))
-    aligned = relabelled(z, permutation)[chains].reshape(-1, n_component, moving.sum())
+    aligned = relabelled(z, permutation)[chains].reshape(chains.size * n_draw, n_component, moving.sum())
     apart = np.abs(aligned[:, :, None] - aligned[:, None]).max(axis=3, initial=0.0)
     twins = ((apart < SMALLEST_SCALE).mean(axis=0) > 0.5) & ~np.eye(n_component, dtype=bool)
     group = connected_components(overlap >= OVERLAP, directed=False)[1]
@@ -209,7 +214,7 @@ def find(values, chains=None):
     return Labels(permutation, switches, mode, overlap, twins)
 
 
-def _pivot(z):
+def _pivot(z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return centres and scales [component, entry] that no relabelling of draws z [draw, component, entry] moves.
 
     Assignment, centres and scales in turn each lower the same sum (a classification EM), so it ends; of several
@@ -222,7 +227,7 @@ def _pivot(z):
     return _fixed_point(z, pivot, scale)[1:]
 
 
-def _fixed_point(z, pivot, scale):
+def _fixed_point(z: np.ndarray, pivot: np.ndarray, scale: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
     previous = None
     for _ in range(100):
         chosen = assignment.cheapest(_cost(z, pivot, scale))
@@ -235,7 +240,7 @@ def _fixed_point(z, pivot, scale):
     return objective, pivot, scale
 
 
-def _cost(z, pivot, scale):
+def _cost(z: np.ndarray, pivot: np.ndarray, scale: np.ndarray) -> np.ndarray:
     """Return half the standardised squared distance of every component of every draw from every one of the pivot's.
 
     Shape [draw, component of the draw, component of the pivot]; in nats, as of independent Gaussians.
@@ -244,21 +249,24 @@ def _cost(z, pivot, scale):
     return 0.5 * z**2 @ precision.T - z @ (pivot * precision).T + 0.5 * (pivot**2 * precision).sum(axis=1)
 
 
-def _swap_odds(cost, chosen):
+def _swap_odds(cost: np.ndarray, chosen: np.ndarray) -> np.ndarray:
     """Return the log odds against exchanging two labels, shape [draw, component, component]."""
     taken = np.take_along_axis(cost, chosen[:, :, None], axis=1)
     own = np.diagonal(taken, axis1=1, axis2=2)
-    return taken + taken.transpose(0, 2, 1) - own[:, :, None] - own[:, None, :]
+    odds: np.ndarray = taken + taken.transpose(0, 2, 1) - own[:, :, None] - own[:, None, :]
+    return odds
 
 
-def _stuck_apart(permutation):
+def _stuck_apart(permutation: np.ndarray) -> bool:
     """Tell whether every chain keeps to one labelling, and not all to the same, although components overlap."""
     states = [np.unique(p, axis=0, return_counts=True) for p in permutation]
     pure = all(counts.max() >= PURE * counts.sum() for _, counts in states)
     return pure and len({tuple(own[counts.argmax()]) for own, counts in states}) > 1
 
 
-def _modes(permutation, odds, group, chains):
+def _modes(
+    permutation: np.ndarray, odds: np.ndarray, group: np.ndarray, chains: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Count switches and name the mode of each chain; labels within a `group` of components count as one."""
     n_chain, n_draw, n_component = permutation.shape
     state = group[np.argsort(permutation, axis=2)]

@@ -6,11 +6,17 @@ any power of the spacing: the rectangle rule integrates it, and the cardinal (si
 left out. Integrals over a half line come from the integral of the sinc, the sine integral.
 """
 
+from collections.abc import Iterable
+
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.special import sici
 
+# lower and upper ends of stretches, disjoint and increasing
+type Intervals = list[list[float]]
 
-def merge(intervals):
+
+def merge(intervals: Iterable[tuple[float, float]]) -> Intervals:
     """Join overlapping intervals into disjoint, increasing ones.
 
     Parameters
@@ -22,7 +28,7 @@ def merge(intervals):
     -------
     list of [float, float]
     """
-    merged = []
+    merged: Intervals = []
     for low, high in sorted(intervals):
         if merged and low <= merged[-1][1]:
             merged[-1][1] = max(merged[-1][1], high)
@@ -31,7 +37,7 @@ def merge(intervals):
     return merged
 
 
-def indices(intervals, spacing):
+def indices(intervals: Intervals, spacing: float) -> np.ndarray:
     """Return the numbers k of the lattice points k * spacing that cover disjoint intervals.
 
     Parameters
@@ -48,7 +54,7 @@ def indices(intervals, spacing):
     return np.unique(np.concatenate(runs).astype(int))
 
 
-def interpolator(at, points, spacing):
+def interpolator(at: ArrayLike, points: np.ndarray, spacing: float) -> np.ndarray:
     """Return the matrix that takes values on the lattice to values at other places.
 
     Parameters
@@ -61,10 +67,11 @@ def interpolator(at, points, spacing):
     -------
     numpy.ndarray, shape [places, points]
     """
-    return np.sinc((np.asarray(at, dtype=float)[:, None] - points) / spacing)
+    weights: np.ndarray = np.sinc((np.asarray(at, dtype=float)[:, None] - points) / spacing)
+    return weights
 
 
-def accumulator(at, points, spacing):
+def accumulator(at: ArrayLike, points: np.ndarray, spacing: float) -> np.ndarray:
     """Return the matrix that takes point masses on the lattice to the mass below other places.
 
     Parameters
@@ -77,10 +84,11 @@ def accumulator(at, points, spacing):
     -------
     numpy.ndarray, shape [places, points]
     """
-    return 0.5 + sici(np.pi * (np.asarray(at, dtype=float)[:, None] - points) / spacing)[0] / np.pi
+    weights: np.ndarray = 0.5 + sici(np.pi * (np.asarray(at, dtype=float)[:, None] - points) / spacing)[0] / np.pi
+    return weights
 
 
-def mean_distance(masses, points, spacing):
+def mean_distance(masses: np.ndarray, points: np.ndarray, spacing: float) -> float:
     """Integrate |t| f(t) over the line, for an f whose point masses on the lattice are given.
 
     |t| has a kink at 0, which the rectangle rule would feel. t f(t) has none: its integrals over the two half lines are

@@ -1,15 +1,20 @@
 """Which component each observation belongs to: probabilities from the draws of a marginalised mixture, and labels."""
 
 import zlib
+from collections.abc import Sequence
 
 import numpy as np
 import xarray as xr
+from numpy.typing import ArrayLike
 
 from mixtures import data
 from mixtures.assignment import blocks
 
 
-def memberships(tree, x, *, means="means", sigma=None, weights=None, component_dim="component"):
+def memberships(
+    tree: xr.DataTree, x: ArrayLike, *, means: str = "means", sigma: str | ArrayLike | None = None,
+    weights: str | ArrayLike | None = None, component_dim: str | Sequence[str] = "component",
+) -> xr.DataArray:
     """Return the probabilities that each observation came from each component, draw by draw.
 
     For a mixture of univariate Gaussians whose allocations have been summed out, as in ``pm.NormalMixture``::
@@ -76,7 +81,7 @@ def memberships(tree, x, *, means="means", sigma=None, weights=None, component_d
     return xr.DataArray(array, coords, (*dims[:2], "obs", first), "memberships", {"labels": labels})
 
 
-def _probabilities(x, mu, sd, w):
+def _probabilities(x: np.ndarray, mu: np.ndarray, sd: np.ndarray, w: np.ndarray) -> np.ndarray:
     """Return probabilities [draw, n, component], from parameters [draw, component]."""
     # of weight 0 the logarithm is minus infinity, which is right
     with np.errstate(divide="ignore"):
@@ -84,12 +89,12 @@ def _probabilities(x, mu, sd, w):
     log_p = level[:, None, :] - 0.5 * ((x[:, None] - mu[:, None, :]) / sd[:, None, :]) ** 2
     # the largest becomes 1, so that however far from all components a point lies, something is left to divide by
     log_p -= log_p.max(axis=2, keepdims=True)
-    p = np.exp(log_p, out=log_p)
+    p: np.ndarray = np.exp(log_p, out=log_p)
     p /= p.sum(axis=2, keepdims=True)
     return p
 
 
-def draw_allocations(p, seed, *, component_dim="component"):
+def draw_allocations(p: xr.DataArray, seed: int, *, component_dim: str = "component") -> xr.DataArray:
     """Draw an allocation of each observation, from its probabilities of belonging to the components.
 
     Parameters
@@ -130,7 +135,7 @@ def draw_allocations(p, seed, *, component_dim="component"):
     return labels.copy(data=z.reshape(labels.shape)).rename("allocations")
 
 
-def fingerprint(posterior):
+def fingerprint(posterior: xr.Dataset) -> int:
     """Return a number that tells relabellings apart; 0 for draws that have not been relabelled."""
     if "permutation" not in posterior:
         return 0
@@ -138,7 +143,7 @@ def fingerprint(posterior):
     return zlib.crc32(np.ascontiguousarray(kept, dtype=np.int64).tobytes())
 
 
-def posterior_of(tree):
+def posterior_of(tree: xr.DataTree) -> xr.Dataset:
     """Return the posterior of a trace, or say what is wrong with it."""
     if not isinstance(tree, xr.DataTree):
         raise ValueError(f"tree: expected a DataTree, got {type(tree).__name__}")
@@ -151,7 +156,7 @@ def posterior_of(tree):
     return posterior
 
 
-def variable(posterior, name, argument, dims):
+def variable(posterior: xr.Dataset, name: str, argument: str, dims: Sequence[str]) -> xr.DataArray:
     """Return a variable of the posterior that has the dims, or say what is missing, for which `argument`."""
     if not isinstance(name, str) or name not in posterior.data_vars:
         there = ", ".join(map(str, posterior.data_vars)) or "none"
@@ -162,7 +167,9 @@ def variable(posterior, name, argument, dims):
     return posterior[name]
 
 
-def _parameter(posterior, value, name, dims, shape):
+def _parameter(
+    posterior: xr.Dataset, value: str | ArrayLike, name: str, dims: tuple[str, str, str], shape: tuple[int, ...]
+) -> np.ndarray:
     """Return a parameter [draw, component], whether it was given as a number, an array or the name of a variable."""
     if isinstance(value, str):
         found = variable(posterior, value, name, dims[:2])

@@ -8,12 +8,13 @@ import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
 import xarray as xr
+from numpy.typing import ArrayLike
 from scipy.special import logsumexp
 
 from mixtures import data
 
 
-def unordered(x):
+def unordered(x: ArrayLike) -> pm.Model:
     """Build the two-component mixture whose labels mean nothing.
 
     Parameters
@@ -44,7 +45,7 @@ def unordered(x):
     return model
 
 
-def ordered(x):
+def ordered(x: ArrayLike) -> pm.Model:
     """Build the same mixture with the means kept in increasing order.
 
     Parameters
@@ -80,7 +81,7 @@ def ordered(x):
     return model
 
 
-def centred(x):
+def centred(x: ArrayLike) -> pm.Model:
     """Build the ordered mixture from the midpoint of the means and the gap between them.
 
     Two independent Normal(0, 10) means have an independent midpoint and gap; the same prior on increasing means is
@@ -118,7 +119,12 @@ def centred(x):
     return model
 
 
-def mixture(x, components, ordered=False, concentration=2.0):
+def mixture(
+    x: ArrayLike,
+    components: int,
+    ordered: bool = False,
+    concentration: float = 2.0,
+) -> pm.Model:
     """Build a mixture whose weights, means and scales are all unknown.
 
     Parameters
@@ -178,7 +184,7 @@ def mixture(x, components, ordered=False, concentration=2.0):
     return model
 
 
-def log_likelihood(tree, x):
+def log_likelihood(tree: xr.DataTree, x: ArrayLike) -> xr.DataTree:
     """Return a trace with the log likelihood of each observation, as ArviZ's LOO wants it.
 
     PyMC's ``compute_log_likelihood`` gives the same, and compiles the model once more.
@@ -201,7 +207,8 @@ def log_likelihood(tree, x):
         If `x` is empty, not one-dimensional or not finite.
     """
     x = xr.DataArray(data.check(x), dims="observation")
-    weights, means, sigma = (tree["posterior"][name] for name in ("weights", "means", "sigma"))
+    posterior = tree["posterior"].to_dataset()
+    weights, means, sigma = (posterior[name] for name in ("weights", "means", "sigma"))
     terms = np.log(weights / sigma) - 0.5 * (((x - means) / sigma) ** 2 + np.log(2 * np.pi))
     total = xr.apply_ufunc(logsumexp, terms, input_core_dims=[["component"]], kwargs={"axis": -1})
     whole = tree.copy()

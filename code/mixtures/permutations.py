@@ -7,6 +7,7 @@ With ``iterative`` the private half of ``relabel``, for plain arrays. A permutat
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from mixtures import data
 from mixtures.assignment import blocks, cheapest, paid
@@ -16,12 +17,12 @@ class Fit(NamedTuple):
     """What a method found: permutations, its last pivot, the objective after each iteration, and if it is at rest."""
 
     perm: np.ndarray
-    pivot: np.ndarray | None
+    pivot: np.ndarray
     history: np.ndarray
     converged: bool
 
 
-def by_order(draws, parameter=0):
+def by_order(draws: ArrayLike, parameter: int = 0) -> np.ndarray:
     """Sort the components of each draw by one parameter.
 
     Parameters
@@ -48,7 +49,7 @@ def by_order(draws, parameter=0):
     return np.argsort(draws[:, :, parameter], axis=1, kind="stable")
 
 
-def pra(draws, pivot):
+def pra(draws: ArrayLike, pivot: ArrayLike) -> np.ndarray:
     """Relabel each draw to lie nearest to a pivot (pivotal reordering).
 
     Draw t's permutation minimises ``sum_k |draws[t, perm[t, k]] - pivot[k]|^2``, or, which is the same, maximises the
@@ -80,14 +81,15 @@ def pra(draws, pivot):
     return _nearest(*_comparable(draws, pivot))
 
 
-def pra_fit(draws, pivot):
+def pra_fit(draws: ArrayLike, pivot: ArrayLike) -> Fit:
+    """As `pra`, and say how far it leaves the draws from the pivot."""
     draws, pivot = _comparable(draws, pivot)
     perm = _nearest(draws, pivot)
     distance = (np.take_along_axis(draws, perm[:, :, None], axis=1) - pivot) ** 2
     return Fit(perm, pivot, np.array([distance.sum()]), True)
 
 
-def _comparable(draws, pivot):
+def _comparable(draws: ArrayLike, pivot: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
     """Return checked draws [draw, component, parameter] and pivot [component, parameter]."""
     draws, pivot = as_draws(draws), data.numbers(pivot, "pivot")
     pivot = pivot[:, None] if pivot.ndim == 1 else pivot
@@ -97,7 +99,7 @@ def _comparable(draws, pivot):
     return draws, pivot
 
 
-def _nearest(draws, pivot):
+def _nearest(draws: np.ndarray, pivot: np.ndarray) -> np.ndarray:
     # the squared distance around the pivot's centre, where rounding does least, without the draws' own squares. The
     # pivot's are no choice either, but with them most components have one nearest, which makes `cheapest` quick
     n_draw, n_component, n_parameter = draws.shape
@@ -110,7 +112,7 @@ def _nearest(draws, pivot):
     return cheapest(cost.reshape(n_draw, n_component, n_component))
 
 
-def ecr(z, pivot, *, components=None):
+def ecr(z: ArrayLike, pivot: ArrayLike, *, components: int | None = None) -> np.ndarray:
     """Relabel each draw so that its allocations agree with a pivot's in most points (equivalence classes).
 
     Draw t's permutation minimises the number of points i for which the relabelled ``z[t, i]`` is not ``pivot[i]``.
@@ -142,7 +144,8 @@ def ecr(z, pivot, *, components=None):
     return ecr_fit(z, pivot, components).perm
 
 
-def ecr_fit(z, pivot, components=None):
+def ecr_fit(z: ArrayLike, pivot: object, components: int | None = None) -> Fit:
+    """As `ecr`, and count what it leaves unlike the pivot."""
     z, n_component = as_labels(z, components)
     pivot = _labels(pivot, "pivot", ("n",), n_component)
     if pivot.shape != z.shape[1:]:
@@ -151,14 +154,14 @@ def ecr_fit(z, pivot, components=None):
     return Fit(perm, pivot, np.array([mismatches]), True)
 
 
-def ecr_assign(z, pivot, n_component):
+def ecr_assign(z: np.ndarray, pivot: np.ndarray, n_component: int) -> tuple[np.ndarray, int]:
     """Return the permutations and all their mismatches."""
     agreement = _contingency(z, pivot, n_component)
     perm = cheapest(-agreement)
     return perm, z.size - int(paid(agreement, perm).sum())
 
 
-def _contingency(z, pivot, n_component):
+def _contingency(z: np.ndarray, pivot: np.ndarray, n_component: int) -> np.ndarray:
     """Return how many points have label j in the draw and k in the pivot, [draw, j, k].
 
     The labels become numbers with a digit for each component, so that one product counts several of them at a time;
@@ -181,7 +184,7 @@ def _contingency(z, pivot, n_component):
     return counts
 
 
-def as_draws(draws, name="draws"):
+def as_draws(draws: ArrayLike, name: str = "draws") -> np.ndarray:
     """Return draws as floats [draw, component, parameter], or say by name what is wrong with them."""
     array = data.numbers(draws, name)
     if array.ndim not in (2, 3) or array.size == 0:
@@ -190,12 +193,12 @@ def as_draws(draws, name="draws"):
     return array if array.ndim == 3 else array[:, :, None]
 
 
-def _finite(array, name):
+def _finite(array: np.ndarray, name: str) -> None:
     if not np.isfinite(array).all():
         raise ValueError(f"{name}: expected finite numbers, got {np.sum(~np.isfinite(array))} NaN or infinite")
 
 
-def _labels(value, name, axes, n_component=None):
+def _labels(value: object, name: str, axes: tuple[str, ...], n_component: int | None = None) -> np.ndarray:
     array = np.asarray(value)
     shape = f"shape [{', '.join(axes)}], none of them 0"
     if array.ndim != len(axes) or array.size == 0:
@@ -210,7 +213,7 @@ def _labels(value, name, axes, n_component=None):
     return array.astype(int) if array.dtype == np.uint64 else array
 
 
-def as_labels(z, components):
+def as_labels(z: ArrayLike, components: int | None) -> tuple[np.ndarray, int]:
     """Return checked allocations and the number of components."""
     if components is not None and (not isinstance(components, int | np.integer) or components < 1):
         raise ValueError(f"components: expected a positive whole number, got {components!r}")

@@ -1,11 +1,18 @@
 """One function per kind of figure, in the house style; the colours, `begin` and `source` come from ``style``."""
 
+from collections.abc import Callable, Mapping
+from typing import Any
+
 import arviz as az
 import numpy as np
 import seaborn as sns
+import xarray as xr
 from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
 from scipy.stats import rankdata
 
+from mixtures.exact import Posterior
 from mixtures.style import COMPONENTS, DATA, EXACT, METHODS, begin, source
 
 __all__ = ["COMPONENTS", "DATA", "EXACT", "MASSES", "METHODS", "autocorrelation", "begin", "chains", "ends", "fate",
@@ -15,7 +22,7 @@ __all__ = ["COMPONENTS", "DATA", "EXACT", "MASSES", "METHODS", "autocorrelation"
 MASSES = (0.5, 0.8, 0.95, 0.99)
 
 
-def histogram(x, density=None, bins=12):
+def histogram(x: np.ndarray, density: Callable[[np.ndarray], np.ndarray] | None = None, bins: int = 12) -> Axes:
     """Draw data as a histogram with a kernel density estimate.
 
     Parameters
@@ -31,7 +38,7 @@ def histogram(x, density=None, bins=12):
     -------
     matplotlib.axes.Axes
     """
-    ax = sns.histplot(x=x, bins=bins, kde=True, stat="density", color=DATA, edgecolor="white", linewidth=0.3)
+    ax: Axes = sns.histplot(x=x, bins=bins, kde=True, stat="density", color=DATA, edgecolor="white", linewidth=0.3)
     ax.lines[0].set(label="smoothed histogram", color="#555555", linestyle="--")
     if density is not None:
         at = np.linspace(*ax.get_xlim(), 300)
@@ -41,7 +48,7 @@ def histogram(x, density=None, bins=12):
     return ax
 
 
-def levels(density):
+def levels(density: np.ndarray) -> np.ndarray:
     """Return the heights whose contours enclose `MASSES` of a gridded density.
 
     Parameters
@@ -56,10 +63,13 @@ def levels(density):
     """
     heights = np.sort(density.ravel())[::-1]
     share = np.cumsum(heights) / heights.sum()
-    return np.unique([heights[min(np.searchsorted(share, mass), heights.size - 1)] for mass in MASSES])
+    return np.unique([heights[min(int(np.searchsorted(share, mass)), heights.size - 1)] for mass in MASSES])
 
 
-def plane(posterior, draws=None, colour=EXACT, label="draws", ordered=False, ax=None):
+def plane(
+    posterior: Posterior, draws: xr.DataArray | None = None, colour: str = EXACT, label: str = "draws",
+    ordered: bool = False, ax: Axes | None = None,
+) -> Axes:
     """Draw the exact posterior of the two means as contours, over the density of some draws.
 
     Parameters
@@ -96,7 +106,7 @@ def plane(posterior, draws=None, colour=EXACT, label="draws", ordered=False, ax=
     return ax
 
 
-def trace(tree, posterior, ordered=False, thin=20):
+def trace(tree: xr.DataTree, posterior: Posterior, ordered: bool = False, thin: int = 20) -> np.ndarray:
     """Draw ArviZ's combined density and trace of the means, with the exact marginals.
 
     Parameters
@@ -122,7 +132,7 @@ def trace(tree, posterior, ordered=False, thin=20):
         figure_kwargs={"figsize": (6, 2.8)},
         visuals={"trace": {"linewidth": 0.6, "linestyle": "-"}},
     )
-    axes = collection.viz["plot"]["means"].values
+    axes: np.ndarray = collection.viz["plot"]["means"].values
     at = np.linspace(*ends(posterior), 300)
     exact = posterior.ordered_marginal if ordered else posterior.marginal
     for component in (0, 1) if ordered else (0,):
@@ -133,7 +143,7 @@ def trace(tree, posterior, ordered=False, thin=20):
     return axes
 
 
-def chains(tree, thin=20):
+def chains(tree: xr.DataTree, thin: int = 20) -> np.ndarray:
     """Draw ArviZ's trace of the means, one chain below the other.
 
     Parameters
@@ -157,7 +167,7 @@ def chains(tree, thin=20):
         figure_kwargs={"figsize": (6, 1.3 * tree.posterior.sizes["chain"]), "sharex": True, "sharey": True},
         visuals={"trace": {"linewidth": 0.6}, "title": False, "xlabel": False},
     )
-    axes = collection.viz["plot"].values
+    axes: np.ndarray = collection.viz["plot"].values
     for chain, ax in enumerate(axes):
         ax.set_title(f"chain {chain}", loc="left", fontsize=10)
     axes[-1].set_xlabel("draw")
@@ -165,7 +175,7 @@ def chains(tree, thin=20):
     return axes
 
 
-def autocorrelation(tree, max_lag=100):
+def autocorrelation(tree: xr.DataTree, max_lag: int = 100) -> Axes:
     """Draw ArviZ's autocorrelation of the first mean, one line a chain.
 
     Parameters
@@ -185,7 +195,7 @@ def autocorrelation(tree, max_lag=100):
         figure_kwargs={"figsize": (6, 3)},
         visuals={"credible_interval": False, "title": False},
     )
-    ax = collection.viz["plot"]["means"].values.ravel()[0]
+    ax: Axes = collection.viz["plot"]["means"].values.ravel()[0]
     # ArviZ's own band is made for as many draws as there are lags
     band = 1.96 / np.sqrt(tree.posterior.sizes["draw"])
     ax.axhspan(-band, band, color=DATA, alpha=0.4, linewidth=0)
@@ -193,7 +203,7 @@ def autocorrelation(tree, max_lag=100):
     return ax
 
 
-def fate(tree, posterior, max_lag=60):
+def fate(tree: xr.DataTree, posterior: Posterior, max_lag: int = 60) -> np.ndarray:
     """Draw what became of a run, four ways: trace, ranks, autocorrelation, and the plane with the exact contours.
 
     Parameters
@@ -215,7 +225,7 @@ def fate(tree, posterior, max_lag=60):
     ranks = rankdata(first).reshape(first.shape) / first.size
     lags = means.isel(component=0).azstats.autocorr().transpose("chain", "draw").values[:, :max_lag]
     colours = sns.color_palette("colorblind", chains)
-    _, axes = plt.subplots(2, 2, figsize=(6, 5.4))
+    axes: np.ndarray = plt.subplots(2, 2, figsize=(6, 5.4))[1]
     for chain, colour in enumerate(colours):
         step = max(1, draws // 400)
         axes[0, 0].plot(np.arange(0, draws, step), first[chain, ::step], color=colour, linewidth=0.6)
@@ -232,7 +242,7 @@ def fate(tree, posterior, max_lag=60):
     return axes
 
 
-def losses(histories, floors, window=200):
+def losses(histories: Mapping[str, np.ndarray], floors: Mapping[str, float], window: int = 200) -> np.ndarray:
     """Draw the losses of variational fits against the step, smoothed, with what no fit can beat on average.
 
     Parameters
@@ -248,8 +258,8 @@ def losses(histories, floors, window=200):
     -------
     numpy.ndarray of matplotlib.axes.Axes, shape [methods]
     """
-    _, axes = plt.subplots(1, len(histories), figsize=(6, 3), sharey=True, squeeze=False)
-    for ax, (method, history) in zip(axes[0], histories.items(), strict=True):
+    axes: np.ndarray = plt.subplots(1, len(histories), figsize=(6, 3), sharey=True, squeeze=False)[1][0]
+    for ax, (method, history) in zip(axes, histories.items(), strict=True):
         steps = np.arange(0, len(history), 25)
         ax.plot(steps, history[steps], ".", markersize=2, alpha=0.35, color=METHODS[method])
         smooth = np.convolve(history, np.full(window, 1 / window), mode="valid")
@@ -257,13 +267,13 @@ def losses(histories, floors, window=200):
         ax.axhline(floors[method], color=EXACT, linewidth=1, label="−log Z, exact")
         ax.set(title=method, xlabel="step")
         ax.legend(loc="upper right", fontsize=9)
-    axes[0, 0].set_ylabel("loss (nats)")
+    axes[0].set_ylabel("loss (nats)")
     low = min(floors.values())
-    axes[0, 0].set_ylim(low - 2, low + 14)
-    return axes[0]
+    axes[0].set_ylim(low - 2, low + 14)
+    return axes
 
 
-def ends(posterior):
+def ends(posterior: Posterior) -> tuple[float, float]:
     """Return the ends of an axis that holds both means.
 
     Parameters
@@ -278,7 +288,7 @@ def ends(posterior):
     return posterior.mean[0] - 5 * posterior.sd[0], posterior.mean[1] + 5 * posterior.sd[1]
 
 
-def _contours(ax, posterior, ordered=False):
+def _contours(ax: Axes, posterior: Posterior, ordered: bool = False) -> tuple[float, float]:
     """Draw the exact contours, folded or not, and return the ends of the axes."""
     grid = np.linspace(*ends(posterior), 200)
     density = posterior.grid(grid, grid)
@@ -290,9 +300,9 @@ def _contours(ax, posterior, ordered=False):
     return grid[0], grid[-1]
 
 
-def _name_components(ax, exact=False, **where):
+def _name_components(ax: Axes, exact: bool = False, **where: Any) -> None:
     """Add a legend that names the two means by their colours."""
-    handles = [plt.Line2D([], [], color=colour, label=f"means[{k}]") for k, colour in enumerate(COMPONENTS)]
+    handles = [Line2D([], [], color=colour, label=f"means[{k}]") for k, colour in enumerate(COMPONENTS)]
     if exact:
-        handles.append(plt.Line2D([], [], color=EXACT, label="exact"))
+        handles.append(Line2D([], [], color=EXACT, label="exact"))
     ax.legend(handles=handles, fontsize=9, handlelength=1.2, **where)

@@ -4,7 +4,8 @@ import numpy as np
 from numpy.polynomial import chebyshev
 
 from mixtures import lattice
-from mixtures.joint import LOG_SQRT_2PI
+from mixtures.joint import LOG_SQRT_2PI, Joint
+from mixtures.lattice import Intervals
 
 SETTLED = 1e-10  # nats: how far two independent lattices may differ in log evidence
 EDGE = 1e-13  # share of the mass that the outermost lattice points of an axis may hold
@@ -14,7 +15,7 @@ MANY = 4_000  # observations from which the log density is interpolated
 LARGEST = 4_000_000  # lattice points to evaluate, before giving up; eight times as many to store
 
 
-def integrate(joint, modes):
+def integrate(joint: Joint, modes: np.ndarray) -> tuple[float, list[np.ndarray], float, np.ndarray]:
     """Sum a joint density over a lattice that is chosen, lengthened and refined until the sum has settled.
 
     Parameters
@@ -57,10 +58,12 @@ def integrate(joint, modes):
     return float(reference + np.log(mass.sum())), axes, spacing, mass / mass.sum()
 
 
-def _support(joint, modes, reference):
+def _support(joint: Joint, modes: np.ndarray, reference: float) -> tuple[list[Intervals], float]:
     """Return disjoint intervals for each axis that hold nearly all mass, and a spacing finer than any peak."""
     n = joint.x.size
-    narrowest, intervals, volume = [], [[], []], 0.0
+    narrowest: list[float] = []
+    intervals: list[list[tuple[float, float]]] = [[], []]
+    volume = 0.0
     for mode, height in zip(modes, joint.log_density(modes), strict=True):
         curvature = -joint.hessian(mode)
         narrowest.append(1 / np.sqrt(np.diag(curvature).max()))
@@ -88,14 +91,15 @@ def _support(joint, modes, reference):
     return [lattice.merge(i) for i in intervals], 0.4 * min(narrowest)
 
 
-def _mass(joint, reference, axes, spacing):
+def _mass(joint: Joint, reference: float, axes: list[np.ndarray], spacing: float) -> np.ndarray:
     """Return density / exp(reference) * spacing^2 on the product of two axes of lattice numbers.
 
     A look at the middle of each tile of eight by eight points tells which tiles can matter.
     """
     tiles, inside = zip(*(np.unique(axis // TILE, return_inverse=True) for axis in axes), strict=True)
     middles = [spacing * (TILE * t + (TILE - 1) / 2) for t in tiles]
-    height = joint.on_lattice(*middles, np.ones([m.size for m in middles], dtype=bool), reference)
+    whole = np.ones([m.size for m in middles], dtype=bool)
+    height = joint.on_lattice(middles[0], middles[1], whole, reference)
     matters = (height > -NEGLIGIBLE)[np.ix_(*inside)]
     if joint.exchangeable:
         matters &= axes[0][:, None] <= axes[1]
@@ -107,7 +111,7 @@ def _mass(joint, reference, axes, spacing):
     return mass
 
 
-def _height(joint, reference, axes, spacing, matters):
+def _height(joint: Joint, reference: float, axes: list[np.ndarray], spacing: float, matters: np.ndarray) -> np.ndarray:
     """Return log density - reference where it matters on the product of two axes, minus infinity elsewhere.
 
     With many data the posterior is much narrower than a component, so the log density is nearly a polynomial there: a
@@ -115,19 +119,19 @@ def _height(joint, reference, axes, spacing, matters):
     """
     points = [spacing * axis for axis in axes]
     if joint.x.size < MANY:
-        return joint.on_lattice(*points, matters, reference)
+        return joint.on_lattice(points[0], points[1], matters, reference)
     values = np.full(matters.shape, -np.inf)
     runs = [np.split(np.arange(a.size), np.flatnonzero(np.diff(a) > 1) + 1) for a in axes]
     for block in (np.ix_(r1, r2) for r1 in runs[0] for r2 in runs[1] if matters[np.ix_(r1, r2)].any()):
         at = [p[i.ravel()] for p, i in zip(points, block, strict=True)]
         found = _interpolated(joint, reference, at, spacing)
         if found is None:
-            found = joint.on_lattice(*at, matters[block], reference)
+            found = joint.on_lattice(at[0], at[1], matters[block], reference)
         values[block] = np.where(matters[block], found, -np.inf)
     return values
 
 
-def _interpolated(joint, reference, at, spacing):
+def _interpolated(joint: Joint, reference: float, at: list[np.ndarray], spacing: float) -> np.ndarray | None:
     """Return log density - reference on the product of two axes from Chebyshev nodes, or None if they do not suffice."""
     ends = [(a[0], a[-1] + 1e-9 * spacing) for a in at]
     for size in (16, 24, 36):
@@ -135,15 +139,16 @@ def _interpolated(joint, reference, at, spacing):
         from_values = chebyshev.chebvander(nodes, size - 1).T * 2 / size
         from_values[0] /= 2
         spread = [low + (high - low) * (nodes + 1) / 2 for low, high in ends]
-        whole = joint.on_lattice(*spread, np.ones((size, size), dtype=bool), reference)
+        whole = joint.on_lattice(spread[0], spread[1], np.ones((size, size), dtype=bool), reference)
         coefficients = from_values @ whole @ from_values.T
         if max(np.abs(coefficients[-2:]).max(), np.abs(coefficients[:, -2:]).max()) < SETTLED:
             to = [chebyshev.chebvander(2 * (a - e[0]) / (e[1] - e[0]) - 1, size - 1) for a, e in zip(at, ends, strict=True)]
-            return to[0] @ coefficients @ to[1].T
+            values: np.ndarray = to[0] @ coefficients @ to[1].T
+            return values
     return None
 
 
-def _lengthen(intervals, axes, mass, spacing):
+def _lengthen(intervals: list[Intervals], axes: list[np.ndarray], mass: np.ndarray, spacing: float) -> list[Intervals]:
     """Return the intervals, longer wherever the outermost points of a stretch hold more than EDGE."""
     longer = []
     for k, (axis, stretches) in enumerate(zip(axes, intervals, strict=True)):
@@ -152,6 +157,6 @@ def _lengthen(intervals, axes, mass, spacing):
         for low, high in stretches:
             first, last = np.searchsorted(axis, [np.floor(low / spacing), np.ceil(high / spacing)])
             more = 0.25 * (high - low)
-            ends.append([low - more * (share[first] > EDGE), high + more * (share[last] > EDGE)])
+            ends.append((low - more * (share[first] > EDGE), high + more * (share[last] > EDGE)))
         longer.append(lattice.merge(ends))
     return longer

@@ -5,17 +5,18 @@ carry them out. By a whole trace: `relabel` does both. A permutation is integer 
 ``perm[t, k] = j`` means that the relabelled component k of draw t takes original component j.
 """
 
-from collections.abc import Mapping
-
 import warnings
+from collections.abc import Mapping
+from typing import Any, cast
 
 import numpy as np
 import xarray as xr
+from numpy.typing import ArrayLike
 
 from mixtures import data
 from mixtures.carry import apply, apply_to_allocations, carried_out
 from mixtures.iterative import NotConverged, ecr_iterative, ecr_iterative_fit, stephens, stephens_fit
-from mixtures.labels import DENSITIES
+from mixtures.labels import DENSITIES, Names
 from mixtures.memberships import draw_allocations, fingerprint, memberships, posterior_of, variable
 from mixtures.permutations import Fit, by_order, ecr, ecr_fit, pra, pra_fit
 
@@ -24,11 +25,14 @@ __all__ = ["NotConverged", "apply", "apply_to_allocations", "by_order", "draw_al
 
 METHODS = ("order", "pra", "ecr", "ecr-iterative", "stephens")
 
+type Pivot = ArrayLike | Mapping[Any, ArrayLike]
+
 
 def relabel(
-    tree, method="order", *, var_name="means", component_dim="component", allocations=(), parameter=0, pivot=None,
-    probabilities=None, max_iterations=100,
-):
+    tree: xr.DataTree, method: str = "order", *, var_name: Names = "means", component_dim: Names = "component",
+    allocations: Names = (), parameter: int = 0, pivot: Pivot | None = None,
+    probabilities: str | xr.DataArray | None = None, max_iterations: int = 100,
+) -> xr.DataTree:
     """Relabel a whole trace.
 
     All variables with `component_dim` are permuted, in every group that belongs to the posterior's draws. Groups of
@@ -92,8 +96,9 @@ def relabel(
     n_component = _count(posterior, dims)
     allocations = _listed(allocations, "allocations", empty=True)
     if method == "order":
-        draws = _draws(posterior, var_name, dims, "var_name")
-        fit = Fit(by_order(draws, parameter), None, np.empty(0), True)
+        # what is no name is refused there
+        draws = _draws(posterior, cast(str, var_name), dims, "var_name")
+        fit = Fit(by_order(draws, parameter), np.empty(0), np.empty(0), True)
     elif method == "pra":
         fit = _pra(tree, posterior, _listed(var_name, "var_name"), dims, pivot)
     elif method == "stephens":
@@ -104,12 +109,13 @@ def relabel(
         raise ValueError(f"component_dim: expected {fit.perm.shape[1]} components as {method!r} has, got {n_component}")
     _warn_of_others(posterior, dims, n_component)
     perm = xr.Variable(("chain", "draw", dims[0]), fit.perm.reshape(*_sizes(posterior), n_component))
+    record: dict[str, str | float]
     record = {"method": method, "iterations": max(len(fit.history), 1), "converged": int(fit.converged)}
     record |= {"objective": float(fit.history[-1])} if len(fit.history) else {}
     return carried_out(tree, perm, dims, allocations, record)
 
 
-def _listed(value, argument, empty=False):
+def _listed(value: Names, argument: str, empty: bool = False) -> tuple[str, ...]:
     names = (value,) if isinstance(value, str) else tuple(value) if isinstance(value, list | tuple) else None
     if names is None or not (names or empty) or not all(isinstance(name, str) for name in names):
         shown = repr(value) if names is not None else type(value).__name__
@@ -117,7 +123,7 @@ def _listed(value, argument, empty=False):
     return tuple(dict.fromkeys(names))
 
 
-def _warn_of_others(posterior, dims, n_component):
+def _warn_of_others(posterior: xr.Dataset, dims: tuple[str, ...], n_component: int) -> None:
     """Warn of variables that may have labels too, under a dim of their own, as PyMC makes without ``dims``."""
     for name, v in posterior.data_vars.items():
         if {"chain", "draw"} <= {*v.dims} and not {*dims} & {*v.dims}:
@@ -127,11 +133,11 @@ def _warn_of_others(posterior, dims, n_component):
                 warnings.warn(says, UserWarning, stacklevel=3)
 
 
-def _sizes(posterior):
+def _sizes(posterior: xr.Dataset) -> tuple[int, int]:
     return posterior.sizes["chain"], posterior.sizes["draw"]
 
 
-def _count(posterior, dims):
+def _count(posterior: xr.Dataset, dims: tuple[str, ...]) -> int:
     for dim in dims:
         if dim not in posterior.dims or dim in ("chain", "draw"):
             there = ", ".join(str(d) for d in posterior.dims if d not in ("chain", "draw")) or "none"
@@ -142,7 +148,7 @@ def _count(posterior, dims):
     return counts.pop()
 
 
-def _draws(posterior, name, dims, argument):
+def _draws(posterior: xr.Dataset, name: str, dims: tuple[str, ...], argument: str) -> np.ndarray:
     """Return a variable's draws [draw, component, entry]."""
     found = variable(posterior, name, argument, ("chain", "draw"))
     own = [dim for dim in dims if dim in found.dims]
@@ -152,7 +158,7 @@ def _draws(posterior, name, dims, argument):
     return array.reshape(array.shape[0] * array.shape[1], array.shape[2], -1)
 
 
-def _best_draw(tree, posterior):
+def _best_draw(tree: xr.DataTree, posterior: xr.Dataset) -> int:
     """Return the index, chains after one another, of the draw with the highest log density."""
     stats = tree["sample_stats"].to_dataset() if "sample_stats" in tree.children else xr.Dataset()
     for name in DENSITIES:
@@ -163,25 +169,30 @@ def _best_draw(tree, posterior):
     raise ValueError(f"pivot: expected one, for the sample statistics have no log density ({', '.join(DENSITIES)})")
 
 
-def _pra(tree, posterior, names, dims, pivot):
+def _pra(
+    tree: xr.DataTree, posterior: xr.Dataset, names: tuple[str, ...], dims: tuple[str, ...], pivot: Pivot | None
+) -> Fit:
     parts = [_draws(posterior, name, dims, "var_name") for name in names]
     draws = np.concatenate(parts, axis=2)
     if pivot is None:
-        pivot = draws[_best_draw(tree, posterior)]
-    elif isinstance(pivot, Mapping):
-        pivot = {str(name): pivot[name] for name in pivot}
-        missing = [name for name in names if name not in pivot]
+        return pra_fit(draws, draws[_best_draw(tree, posterior)])
+    if isinstance(pivot, Mapping):
+        given = {str(name): pivot[name] for name in pivot}
+        missing = [name for name in names if name not in given]
         if missing:
             raise ValueError(f"pivot: expected entries {', '.join(names)}, got none for {missing[0]!r}")
-        arrays = [data.numbers(getattr(pivot[name], "values", pivot[name]), f"pivot[{name!r}]") for name in names]
+        arrays = [data.numbers(getattr(given[name], "values", given[name]), f"pivot[{name!r}]") for name in names]
         for name, array, part in zip(names, arrays, parts, strict=True):
             if array.shape[:1] != part.shape[1:2] or array.size != part[0].size:
                 raise ValueError(f"pivot: expected {part[0].size} numbers for {name!r}, got shape {[*array.shape]}")
-        pivot = np.concatenate([a.reshape(len(a), -1) for a in arrays], axis=1)
+        return pra_fit(draws, np.concatenate([a.reshape(len(a), -1) for a in arrays], axis=1))
     return pra_fit(draws, pivot)
 
 
-def _ecr(tree, posterior, allocations, n_component, method, pivot, max_iterations):
+def _ecr(
+    tree: xr.DataTree, posterior: xr.Dataset, allocations: tuple[str, ...], n_component: int, method: str,
+    pivot: Pivot | None, max_iterations: int,
+) -> Fit:
     if not allocations:
         raise ValueError(f"allocations: expected the name of a variable, for the method {method!r} goes by it")
     found = variable(posterior, allocations[0], "allocations", ("chain", "draw"))
@@ -191,7 +202,7 @@ def _ecr(tree, posterior, allocations, n_component, method, pivot, max_iteration
     return ecr_iterative_fit(z, max_iterations, n_component)
 
 
-def _probabilities(posterior, given, dims):
+def _probabilities(posterior: xr.Dataset, given: str | xr.DataArray | None, dims: tuple[str, ...]) -> np.ndarray:
     """Return probabilities [draw, n, component]."""
     if not isinstance(given, str | xr.DataArray):
         says = f"probabilities: expected the name of a variable or what memberships returns, got {type(given).__name__}"
@@ -209,7 +220,7 @@ def _probabilities(posterior, given, dims):
     return array.reshape(-1, *array.shape[2:])
 
 
-def _same_draws(posterior, given):
+def _same_draws(posterior: xr.Dataset, given: xr.DataArray) -> None:
     """Refuse probabilities of other draws, or of the same draws under other labels."""
     for dim in ("chain", "draw"):
         known = dim in given.coords and dim in posterior.coords and given.sizes.get(dim) == posterior.sizes[dim]

@@ -7,6 +7,8 @@ Okabe and Ito's, which colour-blind readers can tell apart.
 import ast
 import inspect
 import logging
+from collections.abc import Callable
+from typing import Any
 
 import pytensor
 import seaborn as sns
@@ -26,7 +28,7 @@ METHODS = {
 }
 
 
-def begin(chapter):
+def begin(chapter: str) -> None:
     """Set the house style, keep progress messages out of the page, and name the chapter for the ledger.
 
     Parameters
@@ -37,9 +39,9 @@ def begin(chapter):
     claims.begin(chapter)
     logging.getLogger("pymc").setLevel(logging.WARNING)
     # what runs once is interpreted (mode FAST_COMPILE), and then not even graphs within graphs are worth a C compiler
-    pytensor.config.cxx = ""
+    pytensor.config.cxx = ""  # type: ignore[attr-defined]
     # the same drawing gives the same bytes
-    set_matplotlib_formats("svg", metadata={"Date": None})
+    set_matplotlib_formats("svg", metadata={"Date": None})  # type: ignore[no-untyped-call]
     sns.set_theme(
         context="notebook",
         style="ticks",
@@ -59,7 +61,7 @@ def begin(chapter):
     )
 
 
-def source(thing):
+def source(thing: type | Callable[..., Any]) -> Markdown:
     """Return the source of a function without its docstring, to be displayed in a chapter.
 
     Parameters
@@ -79,6 +81,6 @@ def source(thing):
     """
     lines = inspect.getsource(thing).splitlines()
     function = ast.parse("\n".join(lines)).body[0]
-    if ast.get_docstring(function) is not None:
+    if isinstance(function, ast.FunctionDef | ast.ClassDef) and ast.get_docstring(function) is not None:
         del lines[function.body[0].lineno - 1 : function.body[0].end_lineno]
-    return Markdown("\n".join(["```python", *lines, "```"]))
+    return Markdown("\n".join(["```python", *lines, "```"]))  # type: ignore[no-untyped-call]

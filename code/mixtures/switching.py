@@ -2,6 +2,7 @@
 
 import html
 import textwrap
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -57,13 +58,13 @@ class Diagnosis:
 
     verdict: str
     summary: str
-    evidence: tuple
+    evidence: tuple[str, ...]
     unknown: str
     next_step: str
     link: str
     numbers: xr.Dataset
 
-    def __str__(self):
+    def __str__(self) -> str:
         parts = [f"{self.verdict[0].upper()}{self.verdict[1:]}. {self.summary}"]
         parts += [f"- {line}" for line in self.evidence]
         parts += [self.unknown, f"Next: {self.next_step} (In the book: {self.link})"]
@@ -72,7 +73,7 @@ class Diagnosis:
 
     __repr__ = __str__
 
-    def table(self):
+    def table(self) -> list[tuple[str, float, float]]:
         """Return the worst R-hat and the smallest bulk ESS of each kind of quantity, as (kind, R-hat, ESS) rows."""
         if "rhat" not in self.numbers:
             return []
@@ -80,7 +81,7 @@ class Diagnosis:
         rhat, ess = (self.numbers[name].to_numpy() for name in ("rhat", "ess"))
         return [(k, float(rhat[kind == k].max()), float(ess[kind == k].min())) for k in dict.fromkeys(kind)]
 
-    def _repr_html_(self):
+    def _repr_html_(self) -> str:
         say = html.escape
         rows = "".join(f"<tr><td>{say(k)}</td><td>{r:.3f}</td><td>{e:.0f}</td></tr>" for k, r, e in self.table())
         head = "<tr><th>quantity</th><th>worst R-hat</th><th>smallest ESS</th></tr>"
@@ -93,7 +94,9 @@ class Diagnosis:
         return f"<div><p><strong>{title}.</strong> {say(self.summary)}</p>{table}{more}{unknown}{step}</div>"
 
 
-def diagnose(tree, var_name="means", component_dim="component"):
+def diagnose(
+    tree: xr.DataTree | xr.Dataset | xr.DataArray, var_name: labels.Names = "means", component_dim: str = "component"
+) -> Diagnosis:
     """Tell label switching from its look-alikes, in a trace of any mixture.
 
     Each draw is relabelled to lie nearest to a pivot. What is left of the chains' disagreement then has nothing to do
@@ -147,7 +150,7 @@ def diagnose(tree, var_name="means", component_dim="component"):
     return _judge(trace, found, numbers, failures, sound)
 
 
-def _missing(named, names):
+def _missing(named: np.ndarray, names: tuple[str, ...]) -> str:
     n_chain, n_draw = named.shape[:2]
     bad = int((~np.isfinite(named)).any(axis=(2, 3)).sum())
     if bad:
@@ -157,7 +160,7 @@ def _missing(named, names):
     return ""
 
 
-def _numbers(scores, trace, found, sound):
+def _numbers(scores: xr.Dataset, trace: labels.Trace, found: labels.Labels, sound: np.ndarray) -> xr.Dataset:
     numbers = scores.assign_coords(chain=trace.chains)
     numbers["mode"], numbers["switches"], numbers["sound"] = (("chain", v) for v in (found.mode, found.switches, sound))
     numbers["permutation"] = ("chain", "draw", "component"), found.permutation
@@ -167,7 +170,9 @@ def _numbers(scores, trace, found, sound):
     return numbers
 
 
-def _failures(trace, scores, failing, moving, sound):
+def _failures(
+    trace: labels.Trace, scores: xr.Dataset, failing: Sequence[agreement.Quantity], moving: np.ndarray, sound: np.ndarray
+) -> list[str]:
     """Return sentences about what labels cannot explain."""
     lines = []
     if not moving.all():
@@ -186,11 +191,13 @@ def _failures(trace, scores, failing, moving, sound):
     return lines
 
 
-def _chains(names):
+def _chains(names: np.ndarray) -> str:
     return f"chain{'s' * (len(names) > 1)} " + ", ".join(map(str, names))
 
 
-def _judge(trace, found, numbers, failures, sound):
+def _judge(
+    trace: labels.Trace, found: labels.Labels, numbers: xr.Dataset, failures: list[str], sound: np.ndarray
+) -> Diagnosis:
     """Weigh the evidence, and put it into words."""
     n_chain, enough = sound.size, numbers.attrs.pop("enough_draws")
     if failures and sound.sum() < 2:
@@ -230,8 +237,8 @@ def _judge(trace, found, numbers, failures, sound):
     else:
         verdict, summary = NONE, f"{agree} and on labels."
     evidence = failures[verdict in (NOT, NOT_ONLY) :] + _rhats(numbers)
-    switches, modes = (", ".join(map(str, v)) for v in (found.switches, found.mode))
-    evidence.append(f"Switches by chain: {switches}. Mode by chain: {modes}.")
+    by_chain = [", ".join(map(str, v)) for v in (found.switches, found.mode)]
+    evidence.append(f"Switches by chain: {by_chain[0]}. Mode by chain: {by_chain[1]}.")
     evidence += collapsed
     evidence += [f"Components {j} and {k} of the pivot overlap in {found.overlap[j, k]:.0%} of the draws."
                  for j, k in overlapping]
@@ -239,7 +246,9 @@ def _judge(trace, found, numbers, failures, sound):
     return _answer(verdict, summary, (*evidence, *trace.notes), numbers)
 
 
-def _collapsed(trace, found, sound, pairs):
+def _collapsed(
+    trace: labels.Trace, found: labels.Labels, sound: np.ndarray, pairs: Iterable[tuple[int, int]]
+) -> list[str]:
     chains = sound if sound.any() else np.ones_like(sound)
     lines = [f"Components {j} and {k} of the pivot are equal in most draws." for j, k in pairs if found.twins[j, k]]
     for name, v in trace.values.items():
@@ -250,13 +259,13 @@ def _collapsed(trace, found, sound, pairs):
     return lines
 
 
-def _rhats(numbers):
+def _rhats(numbers: xr.Dataset) -> list[str]:
     raw = numbers["kind"] == "raw labels"
     return [f"{'Raw labels' if side is raw else 'Label-free'}: R-hat up to {float(numbers['rhat'][side].max()):.3f}, "
             f"bulk ESS from {float(numbers['ess'][side].min()):.0f}." for side in (raw, ~raw) if side.any()]
 
 
-def _answer(verdict, summary, evidence, numbers):
+def _answer(verdict: str, summary: str, evidence: Iterable[str], numbers: xr.Dataset) -> Diagnosis:
     unknown = ""
     if verdict in (NONE, OVERLAPPING):
         unknown = ("What this cannot tell: chains that all sit in one mode look the same whether the posterior has no "

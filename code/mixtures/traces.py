@@ -3,8 +3,11 @@
 import os
 import sys
 import tempfile
+from argparse import Namespace
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NoReturn
 from warnings import catch_warnings
 
 import xarray as xr
@@ -17,12 +20,13 @@ OPTIONS = {"var_name": "--var", "means": "--var", "component_dim": "--dim", "all
 SUFFIXES, ZARR = (".nc", ".zarr"), ("zarr.json", ".zgroup", ".zmetadata")
 
 
-def refuse(message):
+def refuse(message: str) -> NoReturn:
+    """Say on stderr what is wrong, in one line, and end the program."""
     print(f"{PROG}: {' '.join(message.split())}", file=sys.stderr)
     sys.exit(REFUSED)
 
 
-def check_out(args):
+def check_out(args: Namespace) -> None:
     """Refuse an OUT that cannot be written, or that would cost the user something else."""
     suffix, out, trace = args.to.suffix, Path(os.path.realpath(args.to)), Path(os.path.realpath(args.trace))
     free, zarr = not os.path.lexists(out), any(os.path.isfile(out / name) for name in ZARR)
@@ -38,7 +42,7 @@ def check_out(args):
 
 
 @contextmanager
-def refusing(says, kind=Exception):
+def refusing(says: str, kind: type[Exception] = Exception) -> Iterator[None]:
     """Turn an error into a line, with the names of options in place of those of arguments."""
     try:
         yield
@@ -48,7 +52,7 @@ def refusing(says, kind=Exception):
         refuse(f"{OPTIONS[name]}: {rest}" if name in OPTIONS else f"{says} ({why})")
 
 
-def read(args):
+def read(args: Namespace) -> xr.DataTree:
     """Return the trace, or what the diagnosis needs of it, in memory; its file is closed again."""
     directory = os.path.isdir(args.trace)
     says = f"{args.trace}: expected a trace that ArviZ saved as netCDF or zarr"
@@ -61,7 +65,7 @@ def read(args):
             return (tree if args.relabel else _evidence(tree, args.dim[0])).load()
 
 
-def _check_names(tree, args):
+def _check_names(tree: xr.DataTree, args: Namespace) -> None:
     if "posterior" not in tree.children:
         refuse(f"{args.trace}: expected a group posterior, got groups {', '.join(tree.children) or 'none'}")
     posterior = tree["posterior"].to_dataset()
@@ -72,10 +76,10 @@ def _check_names(tree, args):
     there = _evidence(tree, args.dim[0])["posterior"].data_vars
     for name in args.var:
         if name not in there:
-            refuse(f"--var: expected a variable with dim {args.dim[0]!r} ({', '.join(there)}), got {name!r}")
+            refuse(f"--var: expected a variable with dim {args.dim[0]!r} ({', '.join(map(str, there))}), got {name!r}")
 
 
-def _evidence(tree, dim):
+def _evidence(tree: xr.DataTree, dim: str) -> xr.DataTree:
     """Return what the diagnosis looks at: the rest of a trace may be large."""
     posterior = tree["posterior"].to_dataset()
     kept = [name for name, v in posterior.data_vars.items() if dim in v.dims]
@@ -83,7 +87,7 @@ def _evidence(tree, dim):
     return xr.DataTree.from_dict({"posterior": posterior[kept]} | others)
 
 
-def write(tree, args):
+def write(tree: xr.DataTree, args: Namespace) -> None:
     """Write beside OUT, then rename, so that OUT is whole or as it was."""
     out = Path(os.path.realpath(args.to))
     with (refusing(f"--to {args.to}: cannot be written"), catch_warnings(action="ignore"),

@@ -7,14 +7,14 @@ so a fit can be set against the best that its family holds.
 from typing import NamedTuple
 
 import numpy as np
-from arviz_stats.base import array_stats
+from arviz_stats.base.array import array_stats
 from scipy.optimize import minimize
 from scipy.special import logsumexp
 
 from mixtures import bounds, gaussians
-from mixtures.advi import Fit, Fits, NonFiniteLoss, fit, fits
-from mixtures.bounds import elbo, kl
-from mixtures.gaussians import Gaussian, Symmetrised, symmetrise
+from mixtures.exact import Posterior
+from mixtures.gaussians import Gaussian, Symmetrised
+from mixtures.joint import Joint
 
 __all__ = [
     *("Fit", "Fits", "Gaussian", "Importance", "NonFiniteLoss", "Symmetrised"),
@@ -50,7 +50,7 @@ class Importance(NamedTuple):
     effective_draws: float
 
 
-def importance(q, posterior, draws, seed):
+def importance(q: Gaussian | Symmetrised, posterior: Posterior, draws: int, seed: int) -> Importance:
     """Weigh draws from an approximation by joint density over own density.
 
     The k-hat of Pareto-smoothed importance sampling [Vehtari et al. 2024, JMLR 25(72)] judges a variational fit [Yao et
@@ -86,26 +86,26 @@ def importance(q, posterior, draws, seed):
     total = logsumexp(log_weights)
     weights = np.exp(log_weights - total)
     # ArviZ made this function for leave-one-out: it takes minus the log weights
-    _, khat = array_stats.psislw(-log_weights)
+    _, khat = array_stats.psislw(-log_weights)  # type: ignore[no-untyped-call]
     effective = 1 / np.sum(weights**2)
     error = np.sqrt(max(0, 1 / effective - 1 / draws))
     return Importance(float(total - np.log(draws)), float(error), float(khat), float(effective))
 
 
-def _unpack(theta, basis):
+def _unpack(theta: np.ndarray, basis: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return mean [2] and factor [2, 2] in the coordinates of a space, from (mean, log-Cholesky) along a basis."""
     cholesky = np.diag(np.exp(theta[2:4]))
     cholesky[1, 0] = theta[4]
     return basis @ theta[:2], basis @ cholesky
 
 
-def _pack(gaussian, basis):
+def _pack(gaussian: Gaussian, basis: np.ndarray) -> np.ndarray:
     turned = basis.T @ gaussian.covariance @ basis
     cholesky = np.linalg.cholesky(turned)
     return np.concatenate([basis.T @ gaussian.mean, np.log(np.diag(cholesky)), cholesky[1:, 0]])
 
 
-def _loss(theta, basis, space, joint, level):
+def _loss(theta: np.ndarray, basis: np.ndarray, space: str, joint: Joint, level: int) -> tuple[float, np.ndarray]:
     """Return minus the ELBO but for a constant, by one rule, and its gradient in theta [5]."""
     points, weights = bounds.rule(level)
     mean, factor = _unpack(theta, basis)
@@ -114,7 +114,7 @@ def _loss(theta, basis, space, joint, level):
     if space != "raw":
         value = value + coords[:, 1]
         gap = np.exp(coords[:, 1])
-        slope = np.stack([slope.sum(axis=1), slope @ gaussians.SPACES[space] * gap + 1], axis=1)
+        slope = np.stack([slope.sum(axis=1), slope @ gaussians.MULTIPLES[space] * gap + 1], axis=1)
     pull = basis.T @ (weights * slope.T)
     by_factor = pull @ points
     scale = np.exp(theta[2:4])
@@ -122,7 +122,7 @@ def _loss(theta, basis, space, joint, level):
     return -(weights @ value) - theta[2:4].sum(), -by_theta
 
 
-def _guess(posterior, space):
+def _guess(posterior: Posterior, space: str) -> Gaussian:
     """Return a Gaussian at the highest mode with mu1 < mu2, as wide as the posterior is there."""
     mean = posterior.mean
     if space == "raw":
@@ -130,12 +130,14 @@ def _guess(posterior, space):
         return Gaussian.of(first[0], posterior.sd, posterior.corr)
     gap = mean[1] - mean[0]
     # derivatives of the coordinates by the means; at the mean, because a mode may have no gap
-    tilt = np.array([np.eye(2)[0] - gaussians.SPACES[space][0] * np.array([-1, 1]), [-1 / gap, 1 / gap]])
+    tilt = np.array([np.eye(2)[0] - gaussians.MULTIPLES[space][0] * np.array([-1, 1]), [-1 / gap, 1 / gap]])
     covariance = tilt @ Gaussian.of(mean, posterior.sd, posterior.corr).covariance @ tilt.T
     return Gaussian(gaussians.to_coords(mean, space), covariance, space)
 
 
-def _begin(posterior, family, space, start):
+def _begin(
+    posterior: Posterior, family: str, space: str, start: str | Gaussian
+) -> tuple[Gaussian, np.ndarray, np.ndarray]:
     """Return the Gaussian to climb from, the free directions and their basis."""
     free, basis = FAMILIES[gaussians.check_name(family, "family", FAMILIES)], np.eye(2)
     gaussians.check_name(space, "space", gaussians.SPACES)
@@ -151,7 +153,9 @@ def _begin(posterior, family, space, start):
     return start, _SYMMETRIC[family], _DIAGONAL
 
 
-def best(posterior, family="mean-field", space="raw", start="mode"):
+def best(
+    posterior: Posterior, family: str = "mean-field", space: str = "raw", start: str | Gaussian = "mode"
+) -> Gaussian:
     """Find the Gaussian of a family with the highest ELBO, by climbing the exact one.
 
     Parameters
@@ -181,12 +185,12 @@ def best(posterior, family="mean-field", space="raw", start="mode"):
     return _climb(*_begin(posterior, family, space, start), posterior)
 
 
-def _climb(gaussian, free, basis, posterior):
+def _climb(gaussian: Gaussian, free: np.ndarray, basis: np.ndarray, posterior: Posterior) -> Gaussian:
     """Climb the ELBO along the free directions, with a rule that suffices for the Gaussian at the top."""
     space, level = gaussian.space, bounds.settled(gaussian, posterior)[1]
     for _ in range(bounds.LEVELS):
 
-        def loss(theta, level=level):
+        def loss(theta: np.ndarray, level: int = level) -> tuple[float, np.ndarray]:
             value, gradient = _loss(free @ theta, basis, space, posterior.joint, level)
             return value, free.T @ gradient
 
@@ -205,7 +209,7 @@ def _climb(gaussian, free, basis, posterior):
     return gaussian
 
 
-def curvature(gaussian, posterior, family="mean-field"):
+def curvature(gaussian: Gaussian, posterior: Posterior, family: str = "mean-field") -> np.ndarray:
     """Return the eigenvalues of the second derivatives of the loss at a Gaussian, lowest first.
 
     Where the first derivatives vanish, a negative one says that the Gaussian is a saddle of the loss: a fit may linger
@@ -236,9 +240,11 @@ def curvature(gaussian, posterior, family="mean-field"):
     level = bounds.settled(gaussian, posterior)[1] + 1
     theta, step = _pack(gaussian, np.eye(2)), 1e-4
 
-    def slope(direction):
+    def slope(direction: np.ndarray) -> np.ndarray:
         shifted = theta + direction
-        return free.T @ _loss(shifted, np.eye(2), gaussian.space, posterior.joint, level)[1]
+        along: np.ndarray = free.T @ _loss(shifted, np.eye(2), gaussian.space, posterior.joint, level)[1]
+        return along
 
     rows = [(slope(step * column) - slope(-step * column)) / (2 * step) for column in free.T]
-    return np.linalg.eigvalsh((np.array(rows) + np.array(rows).T) / 2)
+    values: np.ndarray = np.linalg.eigvalsh((np.array(rows) + np.array(rows).T) / 2)
+    return values

@@ -1,0 +1,137 @@
+"""A miniature book, printed by the press as the book is, to be edited and broken."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+
+import yaml
+from bookbuild import execution
+from bs4 import BeautifulSoup
+
+ROOT = Path(__file__).parents[1]
+STRICT = ("-W", "-n", "--keep-going")
+CHAPTERS = ["one", "two", "three"]
+CHAPTER = """---
+jupytext:
+  text_representation:
+    extension: .md
+    format_name: myst
+kernelspec:
+  display_name: Python 3
+  language: python
+  name: python3
+---
+
+# Chapter {name}
+
+The width is {{glue:text}}`{name}-width:.2f`, give or take.
+
+Chapter one says {{glue:text}}`one.md::one-width:.2f`.
+
+```{{code-cell}} ipython3
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+
+sys.path.insert(0, "../code")
+import tiny
+from mixtures.claims import begin, claim
+
+begin("{name}")
+print("the width is", tiny.WIDTH)
+claim("{name}-width", tiny.WIDTH, expected=1.2, within=0.1, says="The width is about 1.2.")
+with Path("../runs").open("a") as runs:
+    runs.write("{name}\\n")
+```
+"""
+
+
+# jupyter-book build ., with Ctrl-C as at a terminal wherever the tests run, less the two seconds in which jsonschema compiles grammars of addresses that nobody checks here
+START = "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); sys.modules['rfc3987_syntax'] = None; from jupyter_book.cli.main import main; main()"
+PRESS = (sys.executable, "-c", START, "build", ".")
+
+
+class Book:
+    """A small book and the command that prints it."""
+
+    def __init__(self, top):
+        self.top = top
+        shutil.copy(ROOT / "_config.yml", top)
+        shutil.copytree(ROOT / "book" / "assets", top / "book" / "assets")
+        shutil.copy(ROOT / "book" / "references.bib", top / "book")
+        toc = "format: jb-book\nroot: book/index\nchapters:\n"
+        self.write("_toc.yml", toc + "".join(f"  - file: book/{name}\n" for name in (*CHAPTERS, "ledger")))
+        self.write("book/index.md", "# A small book\n\n```{tableofcontents}\n```\n")
+        self.write("book/ledger.md", "# The ledger\n\n```{ledger}\n```\n\n```{build-facts}\n```\n")
+        self.write("code/tiny.py", "import deep\n\nWIDTH = deep.WIDTH\n")
+        self.write("code/deep.py", "WIDTH = 1.25\n")
+        self.write("code/unused.py", "WIDTH = 2\n")
+        for name in CHAPTERS:
+            self.write(f"book/{name}.md", CHAPTER.format(name=name))
+
+    def write(self, name, text):
+        """Write a file."""
+        path = self.top / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+
+    def edit(self, name, old, new):
+        """Replace the one occurrence of some text in a file."""
+        text = (self.top / name).read_text(encoding="utf-8")
+        assert text.count(old) == 1
+        self.write(name, text.replace(old, new))
+
+    @contextmanager
+    def changed(self, name, old, new):
+        """Have a file edited for a while."""
+        plain = (self.top / name).read_text(encoding="utf-8")
+        self.edit(name, old, new)
+        try:
+            yield
+        finally:
+            self.write(name, plain)
+
+    def settings(self):
+        """Return the environment variables that its chapters' outputs depend on."""
+        return yaml.safe_load((self.top / "_config.yml").read_text("utf-8"))["sphinx"]["config"]["bookbuild_environment"]
+
+    def build(self, *options, **environ):
+        """Print the book; return the exit code, and what was said without colours and on one line."""
+        ours = ("BOOK_SEEDS", "BOOK_CLAIMS_GATHER", "GITHUB_REPOSITORY", "GITHUB_SERVER_URL")
+        environ = {k: v for k, v in os.environ.items() if k not in ours} | environ
+        environ["GIT_CEILING_DIRECTORIES"] = str(self.top.parent)
+        run = subprocess.run([*PRESS, *options], cwd=self.top, env=environ, capture_output=True, text=True, check=False)
+        log = execution.COLOUR.sub("", run.stdout + run.stderr)
+        return run.returncode, re.sub(r"\s+", " ", log)
+
+    def ran(self):
+        """Return which chapters were executed since this was last asked, in the order of their names."""
+        runs = self.top / "runs"
+        names = runs.read_text().split() if runs.exists() else []
+        runs.unlink(missing_ok=True)
+        return sorted(names)
+
+    def page(self, name):
+        """Return a printed page."""
+        return BeautifulSoup((self.top / "_build/html/book" / f"{name}.html").read_text("utf-8"), "html.parser")
+
+    def ledger(self):
+        """Return the cells of the printed ledger, row by row, and where its links lead."""
+        rows = self.page("ledger").select("table.ledger tbody tr")
+        return [[cell.get_text(strip=True) for cell in row("td")] for row in rows], [row.a["href"] for row in rows]
+
+
+LEDGER = [[name, "The width is about 1.2.", "1.25", "1.20 ± 0.1", "0.50"] for name in CHAPTERS]
+
+
+def printed(top):
+    """Return the bytes of every file of a site but two.
+
+    Sphinx's own note of its settings is one, and its search index the other, which numbers pages in the order of printing.
+    """
+    site, own = top / "_build/html", (".buildinfo", "searchindex.js")
+    return {str(path.relative_to(site)): path.read_bytes() for path in site.rglob("*") if path.is_file() and path.name not in own}

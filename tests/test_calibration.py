@@ -1,0 +1,69 @@
+"""Is NUTS on the ordered model calibrated? Asked of datasets from its own prior, with the exact posterior beside it.
+
+Simulation-based calibration [Talts et al. 2018, arXiv:1804.06788] draws parameters from the prior and data from the model; the
+rank of the parameters among the draws of their posterior is then uniform. Here the rank that an infinite run would give is
+known, so that a run is judged dataset by dataset, and not by the shape of a histogram alone.
+"""
+
+import arviz as az
+import numpy as np
+import pytest
+import xarray as xr
+from mixtures import census, data, exact, models
+from scipy.stats import chi2, kstest
+
+DATASETS, DRAWS, CHAINS = 200, 500, 4
+
+
+@pytest.fixture(scope="module")
+def ranks():
+    """Return shares of draws below the truth, exact probabilities and effective numbers of draws, each [dataset, quantity]."""
+    rng = np.random.default_rng(1)
+    below, exactly = [], []
+    for k in range(DATASETS):
+        # two labels that mean nothing, drawn from the prior of models.ordered and put in order
+        lower, upper = np.sort(rng.normal(0, 10, 2))
+        x, _ = data.draw(1000 + k, 50, [lower, upper], [1, 1], [0.5, 0.5])
+        means = census.sample(x, DRAWS, seed=k, build=models.ordered).posterior["means"].values
+        below.append([means[..., 0] < lower, means[..., 1] < upper, means[..., 1] - means[..., 0] < upper - lower])
+        p = exact.posterior(x)
+        exactly.append([below_exactly(p, 0, lower), below_exactly(p, 1, upper), p.gap_cdf(upper - lower)])
+    below = np.array(below, dtype=float)
+    # of the shares themselves, for they are judged; one of no or all draws counts as that of half as many
+    ess = az.ess(xr.DataArray(below, dims=("dataset", "quantity", "chain", "draw")), method="mean")
+    ess = np.nan_to_num(np.asarray(ess, dtype=float), nan=CHAINS * DRAWS / 2)
+    return below.mean(axis=(2, 3)), np.array(exactly), ess
+
+
+def below_exactly(p, component, truth):
+    """Return the exact probability that the lower or the upper mean is below a value."""
+    nodes, weights = np.polynomial.legendre.leggauss(400)
+    low = p.mean[component] - 12 * p.sd[component]
+    if truth <= low:
+        return 0.0
+    half = (min(truth, p.mean[component] + 12 * p.sd[component]) - low) / 2
+    return float(half * weights @ p.ordered_marginal(component, low + half * (nodes + 1)))
+
+
+def test_exact_ranks_are_uniform(ranks):
+    """The exact posterior itself is calibrated."""
+    for quantity in ranks[1].T:
+        assert kstest(quantity, "uniform").pvalue > 0.001
+
+
+def test_ranks_of_the_draws_are_uniform(ranks):
+    for quantity in ranks[0].T:
+        counts = np.histogram(quantity, bins=10, range=(0, 1))[0]
+        statistic = np.sum((counts - DATASETS / 10) ** 2 / (DATASETS / 10))
+        assert chi2.sf(statistic, 9) > 0.001
+
+
+def test_each_rank_is_the_exact_one_but_for_monte_carlo_error(ranks):
+    share, exactly, ess = ranks
+    # a share of no or all draws has an error too
+    error = np.sqrt(np.maximum(exactly * (1 - exactly), 1 / ess) / ess)
+    z = (share - exactly) / error
+    assert np.abs(z).max() < 5
+    # over all datasets: neither a bias nor errors larger than they say
+    assert np.abs(z.mean(axis=0)).max() < 4 / np.sqrt(DATASETS)
+    assert (z**2).mean() < 1.3

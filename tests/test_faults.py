@@ -1,0 +1,192 @@
+"""What befalls a build: each fault ends in a right book, or in one clear message and a status that says so."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+from bookbuild import execution
+from miniature import CHAPTERS, LEDGER, PRESS, STRICT, Book, printed
+
+# kills the press at its N-th step: when it is about to write, to rename or to remove something; counts the steps if N is 0
+STEPS = """
+import atexit, os, signal, sys
+last, done = int(os.environ["KILL_AT"]), 0
+
+def look(event, arguments):
+    global done
+    if event == "open":
+        path, _, flags = arguments
+        counts = isinstance(path, str) and flags & (os.O_WRONLY | os.O_RDWR) and "_build" in path
+    else:
+        counts = event in ("os.rename", "os.remove", "os.rmdir", "os.mkdir", "sqlite3.connect")
+    if counts:
+        done += 1
+        if done == last:
+            if event == "open":
+                # as far as a build gets that is killed while it writes
+                os.close(os.open(path, flags | os.O_CREAT, 0o666))
+            os.kill(os.getpid(), signal.SIGKILL)
+
+sys.addaudithook(look)
+atexit.register(lambda: open(os.environ["STEPS"], "w").write(str(done)))
+"""
+
+
+@pytest.fixture(scope="module")
+def book(tmp_path_factory):
+    """Return a small book that has been printed once, without a fault. Each test leaves it whole."""
+    made = Book(tmp_path_factory.mktemp("book"))
+    code, log = made.build(*STRICT)
+    assert code == 0, log[-3000:]
+    return made
+
+
+def whole(book, **environ):
+    """See that the book can be printed, and is right."""
+    code, log = book.build(*STRICT, **environ)
+    assert code == 0, log[-3000:]
+    assert book.ledger()[0] == LEDGER
+    return log
+
+
+def stopped(book, name, old, new, *words):
+    """Edit a file, see that no build passes and that each says why in plain words, and mend it."""
+    plain = (book.top / name).read_text("utf-8")
+    book.edit(name, old, new)
+    for _ in range(2):
+        code, log = book.build(*STRICT)
+        assert code != 0, log[-3000:]
+        assert [one for one in words if one not in log] == []
+        assert "Exception occurred" not in log
+    book.write(name, plain)
+    whole(book)
+
+
+# Chapters and modules. Those that raise, speak on stderr or claim what is not true are in test_bookbuild.py.
+
+
+def test_chapter_whose_kernel_is_killed_is_named_beside_the_others(book):
+    """As the system does that has no memory left."""
+    die = 'begin("one")\nimport os\nos.kill(os.getpid(), 9)\n'
+    with book.changed("book/two.md", "expected=1.2", "expected=2.2"):
+        stopped(
+            book, "book/one.md", 'begin("one")\n', die,
+            "book/one.md: execution failed: DeadKernelError: its kernel has died; was it short of memory?",
+            "book/two.md: FalseClaim",
+        )  # fmt: skip
+    whole(book)
+
+
+def test_chapter_that_hangs_is_named_with_its_limit(book):
+    with book.changed("_config.yml", "timeout: 1200", "timeout: 5"):
+        stopped(
+            book, "book/one.md", 'begin("one")\n', 'begin("one")\nimport time\ntime.sleep(1000)\n',
+            "book/one.md: execution failed: CellTimeoutError: a cell took longer than 5 s",
+        )  # fmt: skip
+    whole(book)
+
+
+def test_module_with_a_syntax_error_is_named_with_its_line(book):
+    stopped(book, "code/deep.py", "1.25", "1.25)", "book/one.md: SyntaxError: unmatched ')' (deep.py, line 1)", "book/two.md: SyntaxError")
+
+
+# Builds that are killed
+
+
+@pytest.fixture(scope="module")
+def steps(book):
+    """Return how many steps a build takes that executes and prints everything."""
+    return killed(book, 0, "0")
+
+
+def killed(book, step, mark):
+    """Build after an edit that changes nothing but the cache's name, and kill the build at a step; 0 is none."""
+    book.write("code/unused.py", f"WIDTH = 2\n# {mark}\n")
+    (book.top / "_build/html/.buildinfo").unlink(missing_ok=True)
+    command = [sys.executable, "-c", STEPS + PRESS[2], *PRESS[3:], *STRICT]
+    count = book.top / "steps"
+    environ = os.environ | {"KILL_AT": str(step), "STEPS": str(count), "GIT_CEILING_DIRECTORIES": str(book.top.parent)}
+    run = subprocess.run(command, cwd=book.top, env=environ, capture_output=True, check=False)
+    assert run.returncode == (-signal.SIGKILL if step else 0), run.stdout[-3000:] + run.stderr[-3000:]
+    return None if step else int(count.read_text())
+
+
+@pytest.mark.parametrize("share", range(10))
+def test_build_that_was_killed_is_taken_up_again_and_right(book, steps, share):
+    assert steps > 100
+    before = printed(book.top)
+    killed(book, 1 + int((steps - 2) * (share + 0.5) / 10), f"killed {share}")
+    book.ran()
+    whole(book)
+    after = printed(book.top)
+    assert [path for path in before.keys() | after.keys() if before.get(path) != after.get(path)] == []
+    # and that is what it will stay
+    assert "no targets are out of date" in whole(book)
+
+
+def test_entry_of_the_cache_that_is_half_written_is_executed_anew_and_the_others_are_kept(book):
+    for damage in (lambda file: file.write_text(file.read_text("utf-8")[:100], "utf-8"), lambda file: file.unlink()):
+        cache = book.top / "_build/.jupyter_cache" / execution.fingerprint(book.top, book.settings())
+        entries = [file for file in cache.rglob("base.ipynb") if "Chapter" in file.read_text("utf-8") or "width" in file.read_text("utf-8")]
+        assert len(entries) == len(CHAPTERS)
+        damage(next(file for file in entries if "one-width" in file.read_text("utf-8")))
+        (book.top / "book/one.md").touch()
+        book.ran()
+        whole(book)
+        assert book.ran() == ["one"]
+
+
+def test_two_builds_at_once_both_end_in_a_right_book(book):
+    book.write("code/unused.py", "WIDTH = 2\n# two at once\n")
+    book.ran()
+    said = subprocess.PIPE, subprocess.STDOUT
+    runs = [subprocess.Popen([*PRESS, *STRICT], cwd=book.top, stdout=said[0], stderr=said[1], text=True) for _ in range(2)]
+    logs = [run.communicate()[0] for run in runs]
+    assert [run.returncode for run in runs] == [0, 0], logs
+    assert sum("another build of this checkout is running; waiting for its end" in log for log in logs) == 1
+    assert book.ran() == sorted(CHAPTERS)
+    whole(book)
+
+
+# Machines
+
+
+def test_home_that_cannot_be_written(book, tmp_path):
+    book.write("code/unused.py", "WIDTH = 2\n# no home\n")
+    # not even root can write there
+    log = whole(book, HOME="/proc/nobody", XDG_CACHE_HOME="", XDG_CONFIG_HOME="")
+    assert "executing 3 chapters" in log
+
+
+def test_locale_that_knows_no_letters_but_those_of_english(book):
+    book.write("code/unused.py", "WIDTH = 2\n# no locale\n")
+    book.edit("book/one.md", "Chapter one", "Chäpter one →")
+    strict = {"LC_ALL": "C", "LANG": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    assert "executing 3 chapters" in whole(book, **strict)
+    assert "Chäpter one →" in book.page("one").text
+    book.edit("book/one.md", "Chäpter one →", "Chapter one")
+    whole(book)
+
+
+def mounted(folder, *options):
+    """Mount a small file system in memory; return what was said against it."""
+    run = subprocess.run(["mount", "-t", "tmpfs", *options, "tmpfs", folder], capture_output=True, text=True, check=False)
+    return run.stderr.strip() if run.returncode else None
+
+
+@pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0, reason="only root of a Linux can mount a small disk")
+def test_disk_that_is_full(tmp_path):
+    refused = mounted(tmp_path, "-o", "size=12m")
+    if refused:
+        pytest.skip(f"this machine lets nobody mount a small disk: {refused}")
+    try:
+        book = Book(tmp_path)
+        code, log = book.build(*STRICT)
+        assert code != 0
+        assert "No space left on device" in log, log[-3000:]
+        assert mounted(tmp_path, "-o", "remount,size=1g") is None
+        whole(book)
+    finally:
+        subprocess.run(["umount", "-l", tmp_path], check=True)
