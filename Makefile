@@ -53,10 +53,8 @@ claims: $(READY)  ## measure every claim again with ten other sets of seeds (SET
 links: $(READY)  ## ask every external link of the book whether it answers; the report is _build/links.md
 	$(BIN)/python -m bookbuild.external
 
-audit: $(READY)  ## ask whether any pinned package is known to be unsafe
-	@$(BIN)/pip-audit --local --skip-editable --progress-spinner off > _build/audit.txt 2>&1; status=$$?; cat _build/audit.txt; \
-	  grep -q "nown vulnerabilit" _build/audit.txt && exit $$status \
-	  || echo "audit: the advisories could not be had, and nothing was asked; is there a network?"
+audit:  ## ask whether any pinned package is known to be unsafe
+	@.ci/audit
 
 bench: book  ## time the book against the source note as a script (ROUNDS=3), and the modules; weigh the pages
 	$(BIN)/python tests/bench_book.py
@@ -66,21 +64,20 @@ bench: book  ## time the book against the source note as a script (ROUNDS=3), an
 lock: $(READY)  ## resolve code/pyproject.toml anew into requirements.txt (RESOLUTION=highest)
 	$(BIN)/python -m venv _build/lock
 	_build/lock/bin/pip install --quiet uv
-	_build/lock/bin/uv pip compile --quiet --universal --python-version 3.12 --all-extras --upgrade --resolution $(RESOLUTION) \
-	  --no-header --no-annotate --no-emit-index-url --no-emit-find-links --output-file _build/lock/pins.txt code/pyproject.toml
-	{ echo '# Made by `make lock` from code/pyproject.toml, for Python 3.12 and later. Do not edit.'; \
-	  cat _build/lock/pins.txt; echo '-e ./code'; } > _build/lock/requirements.txt
-	mv _build/lock/requirements.txt requirements.txt
+	_build/lock/bin/uv pip compile --quiet --universal --python-version 3.12 --all-extras --upgrade --resolution $(RESOLUTION) --generate-hashes \
+	  --no-header --no-annotate --no-emit-index-url --no-emit-find-links --output-file _build/lock/hashes.txt code/pyproject.toml
+	.ci/pins _build/lock/hashes.txt
 
 clean:  ## remove all that was made
 	rm -rf .venv _build
 
-$(READY): requirements.txt code/pyproject.toml
+$(READY): code/hashes.txt code/pyproject.toml
 	@command -v $(PYTHON) > /dev/null || { echo "make: $(PYTHON) is missing; install Python 3.12 or later" >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 12))' \
 	  || { echo "make: Python 3.12 or later is needed, and $$($(PYTHON) --version 2>&1) was found; try make PYTHON=python3.13" >&2; exit 1; }
 	@$(PYTHON) -m venv .venv > /dev/null || { echo "make: $(PYTHON) cannot make a virtual environment; on Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
 	@echo "setting up .venv; this takes a minute or two"
-	@$(BIN)/pip install --disable-pip-version-check -r requirements.txt > .venv/pip.log 2>&1 \
-	  || { echo "make: pip could not install requirements.txt; is the network reachable? .venv/pip.log ends: $$(tail -n 1 .venv/pip.log)" >&2; exit 1; }
+	@{ $(BIN)/pip install --disable-pip-version-check --require-hashes -r code/hashes.txt \
+	  && $(BIN)/pip install --disable-pip-version-check --no-deps --no-build-isolation -e ./code; } > .venv/pip.log 2>&1 \
+	  || { echo "make: pip could not install code/hashes.txt; is the network reachable? .venv/pip.log ends: $$(tail -n 1 .venv/pip.log)" >&2; exit 1; }
 	@touch $@

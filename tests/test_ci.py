@@ -137,6 +137,24 @@ def test_advisories_stop_and_a_missing_network_does_not(tmp_path, says, status, 
     tool = tmp_path / "pip-audit"
     tool.write_text(f"#!/bin/sh\nprintf '{says}\\n' >&2\nexit {status}\n", "utf-8")
     tool.chmod(0o755)
-    code, said = run("make", "audit", f"BIN={tmp_path}", cwd=ROOT)
+    code, said = run("make", "audit", cwd=ROOT, env=os.environ | {"AUDIT": str(tool)})
     assert code == wanted, said
     assert words in said
+
+
+# The pins
+
+
+def pins(name):
+    """Return the pinned requirements of a list, each on a line, and the hashes of each."""
+    lines = (ROOT / name).read_text("utf-8").replace("\\\n", "").splitlines()
+    split = [line.split("--hash=") for line in lines if line and not line.startswith(("#", "-e"))]
+    return {pin.strip(): [one.strip() for one in hashes] for pin, *hashes in split}
+
+
+def test_both_lists_have_the_same_pins_and_one_has_hashes():
+    plain, hashed = pins("requirements.txt"), pins("code/hashes.txt")
+    assert plain.keys() == hashed.keys()
+    assert all(re.match(r"[\w.-]+(\[\w,-]+\])?==\S+( ;|$)", pin) for pin in plain)
+    assert all(hashes and all(re.fullmatch("sha256:[0-9a-f]{64}", one) for one in hashes) for hashes in hashed.values())
+    assert (ROOT / "requirements.txt").read_text("utf-8").splitlines()[-1] == "-e ./code"

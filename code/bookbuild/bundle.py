@@ -36,7 +36,7 @@ def setup(app):
 def prepare(app, config):
     """Let the press's templates come before the theme's, and have all pages printed anew when the press or an asset changed."""
     press = Path(__file__).parent
-    config.templates_path.append(str(press / "templates"))
+    config.templates_path.insert(0, str(press / "templates"))
     folders = [press, *(Path(app.srcdir) / folder for folder in config.html_static_path)]
     files = sorted(file for folder in folders for file in folder.rglob("*") if file.is_file() and file.suffix != ".pyc")
     config.bookbuild_digest = hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()

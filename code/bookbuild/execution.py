@@ -5,12 +5,14 @@ import json
 import os
 import platform
 import re
+import shutil
 from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
 
 import nbformat
 from jupyter_cache import get_cache
+from jupyter_cache.cache.db import get_version
 from sphinx.application import ENV_PICKLE_FILENAME
 from sphinx.errors import ExtensionError
 
@@ -23,10 +25,10 @@ FAILURE = re.compile(r"Traceback \(most recent call last\)|^.*\b\w*Warning: .*$"
 # a terminal's colours would hide the words from the pattern
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
-# what ends a cell before it can say anything
-WITHOUT_OUTPUT = {
-    "CellTimeoutError": ": a cell took longer than {} s",
-    "DeadKernelError": ": its kernel has died; was it short of memory?",
+# what ends a cell from outside; its outputs do not say
+ENDED = {
+    "CellTimeoutError": "a cell took longer than {} s",
+    "DeadKernelError": "its kernel has died; was it short of memory?",
 }
 
 
@@ -89,6 +91,9 @@ def choose_cache(app, config):
         home.mkdir(exist_ok=True)
         os.environ["HOME"] = str(home)
     cache = Path(app.outdir).parent / ".jupyter_cache" / fingerprint(Path(app.srcdir), settings)
+    if cache.exists() and not get_version(cache):
+        # the version is written last: this cache was begun, and never ready to be used
+        shutil.rmtree(cache)
     config.nb_execution_cache_path = str(cache)
 
 
@@ -139,8 +144,11 @@ def inspect(app, doctree):
     notebook = executed(app, docname)
     if notebook is not None:
         error = app.env.nb_metadata[docname]["exec_data"]["error"]
-        why = WITHOUT_OUTPUT.get(error, "").format(app.config.nb_execution_timeout)
-        _noted(app.env)[docname] = list(faults(notebook)) or [f"execution failed: {error}{why}"] * bool(error)
+        if error in ENDED:
+            found = [f"execution failed: {error}: {ENDED[error].format(app.config.nb_execution_timeout)}"]
+        else:
+            found = list(faults(notebook)) or [f"execution failed: {error}"] * bool(error)
+        _noted(app.env)[docname] = found
 
 
 def forget(app, env, docname):

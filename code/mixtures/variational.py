@@ -12,14 +12,14 @@ from scipy.optimize import minimize
 from scipy.special import logsumexp
 
 from mixtures import bounds, gaussians
+from mixtures.advi import Fit, Fits, NonFiniteLoss, fit, fits
+from mixtures.bounds import elbo, kl
 from mixtures.exact import Posterior
-from mixtures.gaussians import Gaussian, Symmetrised
+from mixtures.gaussians import Gaussian, Symmetrised, symmetrise
 from mixtures.joint import Joint
 
-__all__ = [
-    *("Fit", "Fits", "Gaussian", "Importance", "NonFiniteLoss", "Symmetrised"),
-    *("best", "curvature", "elbo", "fit", "fits", "importance", "kl", "symmetrise"),
-]
+__all__ = ["Fit", "Fits", "Gaussian", "Importance", "NonFiniteLoss", "Symmetrised",
+           "best", "curvature", "elbo", "fit", "fits", "importance", "kl", "symmetrise"]
 
 # columns of the identity that a family leaves free, of (mean, mean, log L11, log L22, L21) with L the Cholesky factor
 FAMILIES = {"mean-field": np.eye(5)[:, :4], "full-rank": np.eye(5)}
