@@ -7,7 +7,7 @@ READY := .venv/.ready
 LAB := JUPYTER_CONFIG_DIR="$(CURDIR)/_build/lab" PATH="$(CURDIR)/$(BIN):$$PATH"
 BUILD := $(BIN)/jupyter-book build . -W -n --keep-going
 
-.PHONY: help book epub pdf site check test test-thorough test-launch serve lab claims links audit bench lock clean
+.PHONY: help book epub pdf site check test test-thorough test-launch serve lab claims links mutants audit bench lock clean
 .DEFAULT_GOAL := help
 
 help:  ## show these lines
@@ -52,6 +52,9 @@ claims: $(READY)  ## measure every claim again with ten other sets of seeds (SET
 
 links: $(READY)  ## ask every external link of the book whether it answers; the report is _build/links.md
 	$(BIN)/python -m bookbuild.external
+
+mutants: $(READY)  ## change the mathematics in small ways, and see whether a test notices (MODULES="exact joint")
+	@.ci/mutants
 
 audit:  ## ask whether any pinned package is known to be unsafe
 	@.ci/audit

@@ -129,9 +129,6 @@ LEDGER = [[name, "The width is about 1.2.", "1.25", "1.20 ± 0.1", "0.50"] for n
 
 
 def printed(top):
-    """Return the bytes of every file of a site but two.
-
-    Sphinx's own note of its settings is one, and its search index the other, which numbers pages in the order of printing.
-    """
-    site, own = top / "_build/html", (".buildinfo", "searchindex.js")
-    return {str(path.relative_to(site)): path.read_bytes() for path in site.rglob("*") if path.is_file() and path.name not in own}
+    """Return the bytes of every file of a site but Sphinx's own note of its settings."""
+    site = top / "_build/html"
+    return {str(path.relative_to(site)): path.read_bytes() for path in site.rglob("*") if path.is_file() and path.name != ".buildinfo"}

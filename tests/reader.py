@@ -1,6 +1,7 @@
 """A reader's browser: what it shows, what it loads and what goes wrong behind a page."""
 
 import gzip
+import time
 from contextlib import contextmanager
 
 from axe_playwright_python.sync_playwright import Axe
@@ -46,6 +47,17 @@ def opened(browser, look, **other):
         yield page, Listener(page)
     finally:
         context.close()
+
+
+def until(page, expression, arg=None, timeout=30_000):
+    """Wait until something is so in the page, for at most so many milliseconds.
+
+    Playwright's own waiting evaluates text inside the page, which the page's policy refuses.
+    """
+    deadline = time.monotonic() + timeout / 1000
+    while not page.evaluate(expression, arg):
+        assert time.monotonic() < deadline, f"not so after {timeout} ms: {expression}"
+        page.wait_for_timeout(20)
 
 
 def settle(page):

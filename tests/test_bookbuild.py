@@ -1,5 +1,6 @@
 """The press: its functions one by one, and then a miniature book that is printed, broken and mended."""
 
+import json
 import os
 import re
 import shutil
@@ -9,9 +10,10 @@ import time
 from pathlib import Path
 from types import SimpleNamespace
 
+import nbformat
 import psutil
 import pytest
-from bookbuild import execution, ledger, links
+from bookbuild import execution, findability, ledger, links
 from docutils import nodes
 from miniature import CHAPTERS, LEDGER, PRESS, STRICT, Book, printed
 from sphinx.errors import ExtensionError
@@ -69,6 +71,33 @@ def test_every_fault_of_every_cell_is_named():
     both = notebook(stream("a", "stderr"), stream("b"))
     both["cells"] += notebook(stream("c", "stderr"))["cells"]
     assert list(execution.faults(both)) == ["text on stderr: a", "text on stderr: c"]
+
+
+def test_outputs_are_kept_without_what_no_run_can_repeat():
+    table = '<style>#T_{0}_row0 {{}}</style><table id="T_{0}"><td id="T_{0}_row0_col0">T_shirt</td></table>'
+    kept = []
+    for address, name, pieces in (("0x7f01", "0a1b2", ["a\n", "b\n"]), ("0x7f02", "9f8e7", ["a\nb\n"])):
+        shown = {"text/plain": f"<pandas.Styler at {address}>", "text/html": table.format(name)}
+        outputs = [*(stream(text) for text in pieces), stream("c", "stderr"), {"output_type": "display_data", "data": shown}]
+        kept.append(execution.settled([nbformat.from_dict(output) for output in outputs]))
+    assert kept[0] == kept[1]
+    text, error, shown = kept[0]
+    assert (text["text"], error["text"]) == ("a\nb\n", "c")
+    assert shown["data"]["text/plain"] == "<pandas.Styler>"
+    names = set(re.findall(r'T_\w+?(?=[_" ])', shown["data"]["text/html"]))
+    assert len(names) == 1 and "T_shirt" in shown["data"]["text/html"]
+
+
+def test_search_index_is_in_order_and_forgets_words():
+    one = {"alltitles": {"B": [[1, "b"]], "A": [[0, "a"]]}, "indexentries": {}, "objects": {}, "titleterms": {"b": 1}, "docnames": ["x", "y"]}
+    other = {"docnames": ["x", "y"], "titleterms": {"b": 1}, "objects": {}, "indexentries": {}, "alltitles": {"A": [[0, "a"]], "B": [[1, "b"]]}}
+    written = [
+        f"Search.setIndex({json.dumps(index | {'terms': terms})})"
+        for index, terms in ((one, {"old": [], "bell": [1, 0]}), (other, {"bell": [0, 1]}))
+    ]
+    assert findability.tidied(written[0]) == findability.tidied(written[1])
+    assert "old" not in findability.tidied(written[0])
+    assert findability.tidied(findability.tidied(written[0])) == findability.tidied(written[0])
 
 
 @pytest.mark.parametrize("failed", [None, "CellTimeoutError"])

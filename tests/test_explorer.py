@@ -32,14 +32,14 @@ def opened(browser, server, state="", look="light", **other):
 
 def settled(page):
     """Wait until the page has computed its state, and return its numbers."""
-    page.wait_for_function(READY, timeout=COMPUTED)
+    reader.until(page, READY, timeout=COMPUTED)
     return json.loads(page.evaluate(READY))
 
 
 def chains(page, draws):
     """Wait until each chain has so many draws, and return what the page knows of them."""
     known = "JSON.parse(document.getElementById('explorer').dataset.chains)"
-    page.wait_for_function(f"{known}.draws >= {draws}", timeout=COMPUTED)
+    reader.until(page, f"{known}.draws >= {draws}", timeout=COMPUTED)
     return page.evaluate(known)
 
 
@@ -229,9 +229,9 @@ def test_state_goes_into_the_address_and_comes_back(browser, server):
         assert sorted(found["state"].split("&")) == sorted(state.split("&"))
         assert sorted(urlsplit(page.url).fragment.split("&")) == sorted(state.split("&"))
         page.evaluate("location.hash = 'data=0'")
-        page.wait_for_function(f"{READY} && JSON.parse({READY}).state === 'data=0'", timeout=COMPUTED)
+        reader.until(page, f"{READY} && JSON.parse({READY}).state === 'data=0'", timeout=COMPUTED)
         page.go_back()
-        page.wait_for_function(f"{READY} && JSON.parse({READY}).state.includes('n=60')", timeout=COMPUTED)
+        reader.until(page, f"{READY} && JSON.parse({READY}).state.includes('n=60')", timeout=COMPUTED)
         assert settled(page) == found
 
 
@@ -268,12 +268,12 @@ def test_everything_by_keyboard_alone(browser, server):
 
         go_to("#explorer-separation")
         page.keyboard.press("ArrowRight")
-        page.wait_for_function(f"{READY} && JSON.parse({READY}).state === 'separation=2.1'", timeout=COMPUTED)
+        reader.until(page, f"{READY} && JSON.parse({READY}).state === 'separation=2.1'", timeout=COMPUTED)
         assert page.locator("#explorer-separation").get_attribute("aria-valuetext") == "2.1"
         assert "modes" in page.locator("#explorer [role=status]").text_content()
         go_to("[data-dataset='0']")
         page.keyboard.press("Enter")
-        page.wait_for_function(f"{READY} && JSON.parse({READY}).state === 'data=0'", timeout=COMPUTED)
+        reader.until(page, f"{READY} && JSON.parse({READY}).state === 'data=0'", timeout=COMPUTED)
         go_to("[name=ordered]")
         page.keyboard.press("Space")
         assert number(page, "wait") == "never"
@@ -397,7 +397,7 @@ def test_changing_the_theme_repaints(browser, server):
         look = f"[{stroke}, document.querySelector('.stack canvas').toDataURL()]"
         light = page.evaluate(look)
         page.evaluate("document.documentElement.dataset.theme = 'dark'")
-        page.wait_for_function(f"(before) => {look}[1] !== before", arg=light[1])
+        reader.until(page, f"(before) => {look}[1] !== before", arg=light[1])
         assert light[0] == "rgb(17, 17, 17)"
         assert page.evaluate(look)[0] == "rgb(240, 240, 240)"
 
@@ -453,9 +453,9 @@ def test_links_lead_to_the_states_that_they_name(browser, server, site):
             assert link.path == "explorer.html", name
             page.evaluate("delete document.getElementById('explorer').dataset.ready")
             page.evaluate("(hash) => { location.hash = hash }", "prior=11")
-            page.wait_for_function(f"{READY} && JSON.parse({READY}).state === 'prior=11'", timeout=COMPUTED)
+            reader.until(page, f"{READY} && JSON.parse({READY}).state === 'prior=11'", timeout=COMPUTED)
             page.evaluate("(hash) => { location.hash = hash }", link.fragment)
-            page.wait_for_function(f"{READY} && JSON.parse({READY}).state !== 'prior=11'", timeout=COMPUTED)
+            reader.until(page, f"{READY} && JSON.parse({READY}).state !== 'prior=11'", timeout=COMPUTED)
             # what is as at first is not written
             written = set(settled(page)["state"].split("&")) - {""}
             assert written == set(link.fragment.split(";")) - {"data=8"}, (name, link.fragment)

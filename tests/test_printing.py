@@ -64,8 +64,12 @@ def test_coordinates_are_cut_and_nothing_else_changes(tmp_path):
     (tmp_path / "_images").mkdir()
     picture = tmp_path / "_images" / "a.svg"
     picture.write_text(PICTURE.format('<path id="m123456789" d="M 1.234567 -0.999999 L 12 3.4 1e-05" transform="scale(0.015625)"/>'))
-    app = SimpleNamespace(outdir=tmp_path, builder=SimpleNamespace(name="html"))
+    env = SimpleNamespace(images={"one.svg": ({"page"}, "a.svg")})
+    app = SimpleNamespace(outdir=tmp_path, env=env, builder=SimpleNamespace(name="html"))
+    old = tmp_path / "_images" / "old.svg"
+    old.write_text(PICTURE.format(""))
     figures.shorten(app, None)
+    assert not old.exists()
     (drawn,) = ET.parse(picture).getroot()
     assert drawn.attrib == {"id": "m123456789", "d": "M 1.23 -0.99 L 12 3.4 1e-05", "transform": "scale(0.015625)"}
     figures.shorten(app, None)

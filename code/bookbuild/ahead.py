@@ -21,7 +21,7 @@ from myst_nb.core.read import is_myst_markdown_notebook, read_myst_markdown_note
 from nbclient.exceptions import DeadKernelError
 from sphinx.util import logging
 
-from bookbuild import nursery
+from bookbuild import execution, nursery
 
 logger = logging.getLogger(__name__)
 # a kernel of this book takes about a gigabyte, and two waste nothing even on one core
@@ -115,11 +115,9 @@ def work(todo, options):
 def fetch(runs, notebook, **options):
     """Give a notebook the outputs of its run, and return the result as jupyter-cache's own function does."""
     run = runs.get(_key(notebook))
-    if run is None:
-        return single_nb_execution(notebook, **options)
-    result = run.result()
+    result = run.result() if run else single_nb_execution(notebook, **options)
     for cell, ran in zip(_code(notebook), _code(result.nb), strict=True):
-        cell.outputs, cell.execution_count = ran.outputs, ran.execution_count
+        cell.outputs, cell.execution_count = execution.settled(ran.outputs), ran.execution_count
     notebook.metadata |= result.nb.metadata
     return result
 

@@ -24,6 +24,11 @@ COMPUTES_WITH = (
 FAILURE = re.compile(r"Traceback \(most recent call last\)|^.*\b\w*Warning: .*$", re.MULTILINE)
 # a terminal's colours would hide the words from the pattern
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+# of `settled`, raised when it is edited: outputs are in the cache as it left them
+SETTLED = 1
+# where an object lies in memory, and the name that pandas gives to a table with a style
+ADDRESS = re.compile(r"(?<=\w) at 0x[0-9a-f]+(?=>)")
+STYLER = re.compile(r"\bT_[0-9a-f]{5}(?=[_\"\s])")
 
 # what ends a cell from outside; its outputs do not say
 ENDED = {
@@ -69,7 +74,7 @@ def fingerprint(root, settings=()):
     str
     """
     variables = {name: os.environ.get(name) for name in settings}
-    digest = hashlib.sha256(json.dumps([versions(), os.environ.get("BOOK_SEEDS", "0"), variables]).encode())
+    digest = hashlib.sha256(json.dumps([SETTLED, versions(), os.environ.get("BOOK_SEEDS", "0"), variables]).encode())
     # the press itself is no part of it: chapters may not import it, and tests/test_prose.py sees to that
     shared = [file for file in (root / "code").rglob("*.py") if "bookbuild" not in file.relative_to(root).parts]
     for file in sorted(f for f in [*shared, *(root / "book" / "data").rglob("*")] if f.is_file()):
@@ -112,6 +117,36 @@ def outputs(notebook):
     """Yield the outputs of a notebook's code cells."""
     for cell in notebook["cells"]:
         yield from cell.get("outputs", [])
+
+
+def settled(outputs):
+    """Return the outputs of a cell without what changes from run to run although nothing has changed.
+
+    That is where Python keeps an object, the names that pandas gives to tables, and in how many pieces a text came.
+
+    Parameters
+    ----------
+    outputs : list of nbformat.NotebookNode
+
+    Returns
+    -------
+    list of nbformat.NotebookNode
+    """
+    joined = []
+    for output in outputs:
+        last = joined[-1] if joined else {}
+        if output["output_type"] == last.get("output_type") == "stream" and output["name"] == last["name"]:
+            last["text"] += output["text"]
+        else:
+            joined.append(output)
+    for output in joined:
+        data = output.get("data", {})
+        if "text/plain" in data:
+            data["text/plain"] = ADDRESS.sub("", data["text/plain"])
+        if "text/html" in data:
+            html = data["text/html"]
+            data["text/html"] = STYLER.sub(lambda found, html=html: f"T_{_digest(STYLER.sub('', html))}", html)
+    return joined
 
 
 def faults(notebook):
@@ -178,6 +213,10 @@ def reread(app, exception):
     """Delete the saved environment after a warning, as Sphinx does after an error: the next build must warn again."""
     if app._warncount:
         (Path(app.doctreedir) / ENV_PICKLE_FILENAME).unlink(missing_ok=True)
+
+
+def _digest(text):
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
 def _noted(env):

@@ -59,11 +59,17 @@ def with_sizes(body, find):
 
 
 def shorten(app, exception):
-    """Cut coordinates to a hundredth of a point, which is finer than any screen and spares a quarter of the bytes."""
+    """Cut coordinates to a hundredth of a point, which is finer than any screen and spares a quarter of the bytes.
+
+    Pictures that pages had before, and no page has now, are deleted.
+    """
     if exception is None and app.builder.name == "html":
+        shown = {name for _, name in app.env.images.values()}
         for picture in (Path(app.outdir) / "_images").glob("*.svg"):
             drawn = picture.read_text("utf-8")
-            if (less := short(drawn)) != drawn:
+            if picture.name not in shown:
+                picture.unlink()
+            elif (less := short(drawn)) != drawn:
                 picture.write_text(less, "utf-8")
 
 

@@ -57,16 +57,42 @@ def resource(config, pagename, context):
 
 
 def write(app, exception):
-    """Write the picture of the book, and where the book's address is known the sitemap."""
+    """Write the picture of the book, the words to search, and where the book's address is known the sitemap."""
     if exception is not None or app.builder.name != "html":
         return
     notebook = execution.executed(app, app.config.root_doc)
     for output in execution.outputs(notebook or {"cells": []}):
         if output.get("metadata", {}).get("card"):
             (Path(app.outdir) / CARD).write_bytes(base64.b64decode(output["data"]["image/png"]))
+    index = Path(app.outdir) / "searchindex.js"
+    written = index.read_text("utf-8")
+    if (tidy := tidied(written)) != written:
+        index.write_text(tidy, "utf-8")
     if app.config.html_baseurl:
         pages = [posixpath.join(app.config.html_baseurl, app.builder.get_target_uri(page)) for page in sorted(app.env.found_docs)]
         (Path(app.outdir) / "sitemap.xml").write_text(sitemap(pages), "utf-8")
+
+
+def tidied(written):
+    """Return Sphinx's search index in order, and without words that no page has any more.
+
+    Sphinx adds the words of a page when it prints it, and never takes one away.
+
+    Parameters
+    ----------
+    written : str
+        A script with one call.
+
+    Returns
+    -------
+    str
+    """
+    call = "Search.setIndex("
+    index = json.loads(written.removeprefix(call).removesuffix(")"))
+    for kind in ("alltitles", "indexentries", "objects", "terms", "titleterms"):
+        places = {word: sorted(at, key=str) if isinstance(at, list) else at for word, at in index[kind].items()}
+        index[kind] = {word: at for word, at in places.items() if at != []}
+    return f"{call}{json.dumps(index, sort_keys=True, separators=(',', ':'))})"
 
 
 def sitemap(addresses):
