@@ -295,6 +295,14 @@ def test_one_mode_has_no_saddle_and_no_barrier():
     assert len(p.modes) == 1 and p.saddle is None and p.barrier == 0
 
 
+def test_a_pass_just_below_its_mode_is_found():
+    """A fraction of a thousandth of a nat, by the level at which the regions of the modes part on a fine grid."""
+    p = exact.posterior([0.375, -2.53125], 3.375, weights=(0.1015625, 0.8984375))
+    assert len(p.modes) == 2
+    assert p.barrier == pytest.approx(1.57e-4, rel=0.01)
+    assert np.abs(p.joint.gradient(p.saddle)).max() < 1e-9
+
+
 @pytest.mark.parametrize("setting", [{}, {"weights": (0.3, 0.7)}, {"sigma": (1, 0.8), "prior_mean": (-1, 1), "prior_sd": 3}])
 def test_the_barrier_alone_is_that_of_the_posterior(setting):
     for x in (data.simulate(0), data.simulate(8, n=40, separation=3), data.simulate(3, n=20, separation=0) / 2):
