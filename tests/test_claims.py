@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 
 import numpy as np
 import pytest
@@ -255,3 +256,30 @@ def test_gathering_does_not_excuse_a_malformed_call(monkeypatch):
     monkeypatch.setenv("BOOK_CLAIMS_GATHER", "1")
     with pytest.raises(ValueError, match="^within: "):
         claim("a", 1.0, expected=1.0, says="It is one.")
+
+
+@pytest.mark.parametrize(
+    ("value", "form", "words"),
+    [
+        (None, {"expected": 1}, "value: claim bell: expected a number or a string, got NoneType"),
+        (1, {"above": math.nan}, "above: claim bell: expected a number or a string, got nan"),
+        (1, {"expected": [1]}, "expected: claim bell: expected a number or a string, got list"),
+        (1, {"one_of": [None]}, "one_of: claim bell: expected a number or a string, got NoneType"),
+        ("x", {"one_of": ["x", 1], "within": 0.1}, "value: claim bell: a string is not near, above, below or equal to a number: 'x'"),
+        ("x", {"above": 1}, "value: claim bell: a string is not near, above, below or equal to a number: 'x'"),
+    ],
+)
+def test_refusal_names_the_claim_and_what_it_got(value, form, words):
+    with pytest.raises(ValueError, match=f"^{re.escape(words)}$"):
+        claim("bell", value, **form, says="It is so.")
+
+
+def test_record_has_the_digits_of_the_tolerance_and_every_choice(shown, monkeypatch):
+    claim("a", 1.25, expected=1.25, within=1e-6, says="It is so.")
+    claim("b", 2, one_of=[1, 2], says="It is one of them.")
+    monkeypatch.setenv("BOOK_CLAIMS_GATHER", "1")
+    claim("c", math.inf, below=1, says="It is small.")
+    first, second, third = (more["metadata"]["claim"] for _, more in shown)
+    assert (first["measured"], first["expected"]) == ("1.2500000", "1.2500000 ± 1e-06")
+    assert second["expected"] == "1 or 2"
+    assert (third["value"], third["measured"], third["holds"]) == ("inf", "inf", False)

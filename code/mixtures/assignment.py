@@ -39,7 +39,8 @@ def cheapest(cost: np.ndarray) -> np.ndarray:
     if n_component >= ENUMERATED:
         # where each component has a nearest one in the pivot, and no two the same, nothing can be cheaper
         nearest = cost.argmin(axis=2)
-        settled = np.bitwise_or.reduce(1 << nearest, axis=1) == 2**n_component - 1 if n_component < 63 else left < 0
+        # more than 63 do not fit into an integer, and are never equal to this
+        settled = np.bitwise_or.reduce(1 << nearest, axis=1) == 2**n_component - 1
         found[settled] = np.argsort(nearest[settled], axis=1)
         left = np.flatnonzero(~settled)
     if n_component > ENUMERATED:

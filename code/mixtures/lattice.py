@@ -67,7 +67,7 @@ def interpolator(at: ArrayLike, points: np.ndarray, spacing: float) -> np.ndarra
     -------
     numpy.ndarray, shape [places, points]
     """
-    weights: np.ndarray = np.sinc((np.asarray(at, dtype=float)[:, None] - points) / spacing)
+    weights: np.ndarray = np.sinc((np.asarray(at)[:, None] - points) / spacing)
     return weights
 
 
@@ -84,7 +84,7 @@ def accumulator(at: ArrayLike, points: np.ndarray, spacing: float) -> np.ndarray
     -------
     numpy.ndarray, shape [places, points]
     """
-    weights: np.ndarray = 0.5 + sici(np.pi * (np.asarray(at, dtype=float)[:, None] - points) / spacing)[0] / np.pi
+    weights: np.ndarray = 0.5 + sici(np.pi * (np.asarray(at)[:, None] - points) / spacing)[0] / np.pi
     return weights
 
 
