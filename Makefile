@@ -80,7 +80,7 @@ $(READY): code/hashes.txt code/pyproject.toml
 	  || { echo "make: Python 3.12 or later is needed, and $$($(PYTHON) --version 2>&1) was found; try make PYTHON=python3.13" >&2; exit 1; }
 	@$(PYTHON) -m venv .venv > /dev/null || { echo "make: $(PYTHON) cannot make a virtual environment; on Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
 	@echo "setting up .venv; this takes a minute or two"
-	@{ $(BIN)/pip install --disable-pip-version-check --require-hashes -r code/hashes.txt \
+	@{ $(BIN)/pip install --disable-pip-version-check --no-deps --require-hashes -r code/hashes.txt \
 	  && $(BIN)/pip install --disable-pip-version-check --no-deps --no-build-isolation -e ./code; } > .venv/pip.log 2>&1 \
 	  || { echo "make: pip could not install code/hashes.txt; is the network reachable? .venv/pip.log ends: $$(tail -n 1 .venv/pip.log)" >&2; exit 1; }
 	@touch $@
