@@ -111,11 +111,11 @@ def killed(book, step, mark):
     return None if step else int(count.read_text())
 
 
-@pytest.mark.parametrize("share", range(10))
+@pytest.mark.parametrize("share", range(6))
 def test_build_that_was_killed_is_taken_up_again_and_right(book, steps, share):
     assert steps > 100
     before = printed(book.top)
-    killed(book, 1 + int((steps - 2) * (share + 0.5) / 10), f"killed {share}")
+    killed(book, 1 + int((steps - 2) * (share + 0.5) / 6), f"killed {share}")
     book.ran()
     whole(book)
     after = printed(book.top)

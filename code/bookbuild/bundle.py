@@ -38,7 +38,8 @@ def prepare(app, config):
     press = Path(__file__).parent
     config.templates_path.insert(0, str(press / "templates"))
     folders = [press, *(Path(app.srcdir) / folder for folder in config.html_static_path)]
-    files = sorted(file for folder in folders for file in folder.rglob("*") if file.is_file() and file.suffix != ".pyc")
+    # in an order that does not hang on where the folders are
+    files = [file for folder in folders for file in sorted(folder.rglob("*")) if file.is_file() and file.suffix != ".pyc"]
     config.bookbuild_digest = hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
 
 
