@@ -144,8 +144,8 @@ def settled(outputs):
         if "text/plain" in data:
             data["text/plain"] = ADDRESS.sub("", data["text/plain"])
         if "text/html" in data:
-            html = data["text/html"]
-            data["text/html"] = STYLER.sub(lambda found, html=html: f"T_{_digest(STYLER.sub('', html))}", html)
+            plain = STYLER.sub("", data["text/html"])
+            data["text/html"] = STYLER.sub(f"T_{hashlib.sha256(plain.encode()).hexdigest()[:8]}", data["text/html"])
     return joined
 
 
@@ -213,10 +213,6 @@ def reread(app, exception):
     """Delete the saved environment after a warning, as Sphinx does after an error: the next build must warn again."""
     if app._warncount:
         (Path(app.doctreedir) / ENV_PICKLE_FILENAME).unlink(missing_ok=True)
-
-
-def _digest(text):
-    return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
 def _noted(env):

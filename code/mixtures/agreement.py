@@ -8,6 +8,8 @@ from itertools import combinations
 
 import numpy as np
 import xarray as xr
+
+# ArviZ has these, without saying that it exports them
 from arviz_stats import ess, rhat  # type: ignore[attr-defined]
 from scipy.stats import chi2, norm, rankdata
 
@@ -59,7 +61,7 @@ def convergence(quantities: Iterable[Quantity]) -> xr.Dataset:
     even = draws[:, draws.shape[1] % 2 :]
     n_chain, n_draw, n_quantity = even.shape
     halves = even.reshape(2 * n_chain, n_draw // 2, n_quantity)
-    between, bulk = rhat(_array(draws if n_chain > 1 else halves)), ess(_array(draws))  # type: ignore[no-untyped-call]
+    between, bulk = rhat(_array(draws if n_chain > 1 else halves)), ess(_array(draws))
     degrees = 2 * n_chain - 1
     # R-hat is the larger of two, hence twice as many chances
     lift = chi2.isf(FALSE_ALARM / (2 * n_quantity), degrees) / degrees
@@ -92,7 +94,7 @@ def _ess_within(halves: np.ndarray) -> np.ndarray:
     scores = scores - scores.mean(axis=1, keepdims=True)
     n_half, n_draw, n_quantity = scores.shape
     whole = _array(scores.reshape(n_half // 2, 2 * n_draw, n_quantity))
-    each = ess(whole, method="mean").to_numpy() / n_half  # type: ignore[no-untyped-call]
+    each = ess(whole, method="mean").to_numpy() / n_half
     found: np.ndarray = np.clip(np.nan_to_num(each, nan=1.0), 1.0, n_draw)
     return found
 

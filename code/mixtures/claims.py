@@ -103,7 +103,7 @@ def claim(
     summary = f'<summary title="{sentence} {figures}">{mark}<span class="says"> {sentence}</span></summary>'
     show = f'<details class="claim" id="claim-{name}">{summary}{figures}</details>'
     # the metadata is that of myst_nb.glue, so that {glue:text}`name` works in prose
-    display(  # type: ignore[no-untyped-call]
+    display(
         {"text/plain": repr(record["value"]), "text/html": show},
         raw=True,
         metadata={"scrapbook": {"name": name, "mime_prefix": ""}, "claim": record},

@@ -91,7 +91,7 @@ def film(
         f'<circle class="dot moving" r="5" style="transform: {dots[-1]}; animation-name: film-dot"/>'
     )
     width = 2 * SIZE + 70
-    return HTML(  # type: ignore[no-untyped-call]
+    return HTML(
         f'<div class="film">{STYLE.format(colour=colour, seconds=SECONDS, keyframes=keyframes)}'
         '<input type="checkbox" id="film-pause"><label for="film-pause">&nbsp;Pause</label>'
         f'<svg viewBox="-20 -4 {width} {SIZE + 26}" role="img" aria-label="{alt}">'

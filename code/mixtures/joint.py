@@ -221,7 +221,7 @@ class Joint:
         """Climb from `start` [component] to a local maximum of the log density: shape [component]."""
         size, unit = self.x.size, self.sigma.min()
         for _ in range(2):
-            # three functions, called before `start` moves on
+            # B023 warns of functions that outlive the loop's `start`; these three are called before it moves on
             result = minimize(
                 lambda step: -self.log_density(start + unit * step)[0] / size,  # noqa: B023
                 [0, 0],
@@ -266,12 +266,12 @@ class Joint:
             precision = self.x.size / self.sigma[0] ** 2 + 2 / self.prior_sd[0] ** 2
             pull = self.x.sum() / self.sigma[0] ** 2 + 2 * self.prior_mean[0] / self.prior_sd[0] ** 2
             return np.repeat(pull / precision, 2)
-        along = modes[1] - modes[0]
+        thin, along = self.thinned(300), modes[1] - modes[0]
         frame = np.stack([along, [-along[1], along[0]]])
         low, high = 0.0, 1.0
         for _ in range(6):
             t = np.linspace(low, high, 21)
-            across, height = self._ridge(modes[0], frame, t)
+            across, height = thin._ridge(modes[0], frame, t)
             lowest = int(height.argmin())
             low, high = t[max(lowest - 1, 0)], t[min(lowest + 1, 20)]
         mu: np.ndarray = modes[0] + np.array([t[lowest], across[lowest]]) @ frame
@@ -291,11 +291,11 @@ class Joint:
 
         It is looked for closely at every t: a pass may lie a thousandth of a nat below its mode.
         """
-        thin, across = self.thinned(300), np.zeros_like(t)
+        across = np.zeros_like(t)
         for reach in 3.0 ** -np.arange(12):
             tries = across[:, None] + reach * np.linspace(-1, 1, 9)
             points = origin + np.stack([np.broadcast_to(t[:, None], tries.shape), tries], axis=-1) @ frame
-            height = thin.log_density(points.reshape(-1, 2)).reshape(tries.shape)
+            height = self.log_density(points.reshape(-1, 2)).reshape(tries.shape)
             across = np.take_along_axis(tries, height.argmax(axis=1)[:, None], axis=1)[:, 0]
         return across, height.max(axis=1)
 

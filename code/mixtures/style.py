@@ -38,10 +38,11 @@ def begin(chapter: str) -> None:
     """
     claims.begin(chapter)
     logging.getLogger("pymc").setLevel(logging.WARNING)
-    # what runs once is interpreted (mode FAST_COMPILE), and then not even graphs within graphs are worth a C compiler
+    # what runs once is interpreted (mode FAST_COMPILE), and then not even graphs within graphs are worth a C compiler;
+    # PyTensor has the name without saying that it exports it, hence the mark
     pytensor.config.cxx = ""  # type: ignore[attr-defined]
     # the same drawing gives the same bytes
-    set_matplotlib_formats("svg", metadata={"Date": None})  # type: ignore[no-untyped-call]
+    set_matplotlib_formats("svg", metadata={"Date": None})
     sns.set_theme(
         context="notebook",
         style="ticks",
@@ -83,4 +84,4 @@ def source(thing: type | Callable[..., Any]) -> Markdown:
     function = ast.parse("\n".join(lines)).body[0]
     if isinstance(function, ast.FunctionDef | ast.ClassDef) and ast.get_docstring(function) is not None:
         del lines[function.body[0].lineno - 1 : function.body[0].end_lineno]
-    return Markdown("\n".join(["```python", *lines, "```"]))  # type: ignore[no-untyped-call]
+    return Markdown("\n".join(["```python", *lines, "```"]))

@@ -86,7 +86,7 @@ def importance(q: Gaussian | Symmetrised, posterior: Posterior, draws: int, seed
     total = logsumexp(log_weights)
     weights = np.exp(log_weights - total)
     # ArviZ made this function for leave-one-out: it takes minus the log weights
-    _, khat = array_stats.psislw(-log_weights)  # type: ignore[no-untyped-call]
+    _, khat = array_stats.psislw(-log_weights)
     effective = 1 / np.sum(weights**2)
     error = np.sqrt(max(0, 1 / effective - 1 / draws))
     return Importance(float(total - np.log(draws)), float(error), float(khat), float(effective))
