@@ -9,7 +9,7 @@ import xarray as xr
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from mixtures import bounds, claims, data, exact, gaussians, relabel, switching
+from mixtures import bounds, claims, data, exact, gaussians, relabel, saddles, switching
 from mixtures.claims import FalseClaim, begin, claim, measured
 from mixtures.gaussians import Gaussian
 
@@ -124,7 +124,7 @@ def test_modes_are_flat_and_the_barrier_lies_below_them(x, setting):
     for mode in modes:
         assert np.abs(joint.gradient(mode)).max() < 1e-5
     try:
-        barrier = joint.barrier(modes)
+        barrier = saddles.barrier(joint, modes)
     except ValueError as error:
         assert str(error) == "x: no saddle found between the two highest modes"
     else:

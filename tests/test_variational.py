@@ -543,7 +543,7 @@ def test_the_optimiser_makes_a_difference():
 @pytest.fixture
 def unrun(monkeypatch):
     """Make fits that are set up and never take a step, which saves their compilation."""
-    monkeypatch.setattr(advi, "_run", lambda inference, model, steps, *_: advi._Recorder(inference.approx, steps, None))
+    monkeypatch.setattr(advi, "_run", lambda inference, model, steps, *_: advi.Recorder(inference.approx, steps, None))
 
 
 @pytest.mark.usefixtures("unrun")
@@ -624,13 +624,13 @@ def test_a_model_that_is_not_of_two_means_is_refused():
 
 @pytest.mark.parametrize("kind", ["unordered", "ordered"])
 def test_a_loss_that_is_not_finite_stops_the_fit_and_names_the_step(kind, monkeypatch):
-    seen, listen = [], advi._Recorder.__call__
+    seen, listen = [], advi.Recorder.__call__
 
     def overhear(self, approx, losses, step):
         seen.append(losses[-1])
         listen(self, approx, losses, step)
 
-    monkeypatch.setattr(advi._Recorder, "__call__", overhear)
+    monkeypatch.setattr(advi.Recorder, "__call__", overhear)
     violent = pm.sgd(learning_rate=1e3)
     with pytest.raises(FloatingPointError, match=r"^loss is (inf|-inf|nan) at step \d+: ") as error:
         variational.fit(getattr(models, kind)(X), steps=500, optimizer=violent, seed=1)

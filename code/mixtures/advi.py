@@ -15,13 +15,10 @@ from pymc.distributions.transforms import Ordered
 
 from mixtures import data, gaussians, parameters
 from mixtures.gaussians import Gaussian
+from mixtures.recorder import NonFiniteLoss, Recorder
 
 METHODS = {"advi": pm.ADVI, "fullrank_advi": pm.FullRankADVI}
 type Start = Gaussian | dict[str, ArrayLike] | ArrayLike | None
-
-
-class NonFiniteLoss(FloatingPointError):
-    """A fit ran into a loss or a parameter that is no finite number."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -79,37 +76,6 @@ class Fits:
             Both counted from 0; negative numbers count from the end.
         """
         return Gaussian.of(self.mean[frame, copy], self.sd[frame, copy], space=self.space)
-
-
-class _Recorder:
-    """A callback of `pymc.fit` that keeps copies of the parameters, and stops a fit whose loss is not finite."""
-
-    def __init__(self, approx: Any, steps: int, every: int | None) -> None:
-        self.parameters = {shared.name: shared for shared in approx.params}
-        self.last, self.every, self.done = steps, every or steps, 0
-        self.frames: list[tuple[int, dict[str, np.ndarray]]] = []
-        self.record()
-
-    def __call__(self, approx: Any, losses: np.ndarray, step: int) -> None:
-        loss = float(losses[-1])
-        if not np.isfinite(loss):
-            raise self.failure(f"loss is {loss}", step)
-        self.done = step
-        if step % self.every == 0 or step == self.last:
-            self.record()
-
-    def failure(self, what: str, step: int) -> NonFiniteLoss:
-        return NonFiniteLoss(f"{what} at step {step}: try a smaller learning rate or another start")
-
-    def record(self) -> None:
-        frame = {name: np.array(shared.get_value()) for name, shared in self.parameters.items()}
-        if not all(np.isfinite(value).all() for value in frame.values()):
-            raise self.failure("a parameter is not finite", self.done)
-        self.frames.append((self.done, frame))
-
-    @property
-    def steps(self) -> np.ndarray:
-        return np.array([step for step, _ in self.frames])
 
 
 def _whole(value: int, name: str) -> int:
@@ -181,9 +147,9 @@ def _start(model: pm.Model, var_name: str, space: str, method: str, start: Start
 
 def _run(
     inference: Any, model: pm.Model, steps: int, optimizer: Callable[..., Any] | None, every: int | None
-) -> _Recorder:
+) -> Recorder:
     """Fit, and return the recorder. Fails at the first loss that is not finite, as PyMC does for NaN alone."""
-    recorder = _Recorder(inference.approx, steps, every)
+    recorder = Recorder(inference.approx, steps, every)
     chosen = {} if optimizer is None else {"obj_optimizer": optimizer}
     try:
         pm.fit(steps, method=inference, model=model, callbacks=[recorder], progressbar=False, **chosen)

@@ -12,11 +12,12 @@ from scipy.optimize import minimize
 from scipy.special import logsumexp
 
 from mixtures import bounds, gaussians
-from mixtures.advi import Fit, Fits, NonFiniteLoss, fit, fits
+from mixtures.advi import Fit, Fits, fit, fits
 from mixtures.bounds import elbo, kl
 from mixtures.exact import Posterior
 from mixtures.gaussians import Gaussian, Symmetrised, symmetrise
 from mixtures.joint import Joint
+from mixtures.recorder import NonFiniteLoss
 
 __all__ = ["Fit", "Fits", "Gaussian", "Importance", "NonFiniteLoss", "Symmetrised",
            "best", "curvature", "elbo", "fit", "fits", "importance", "kl", "symmetrise"]
