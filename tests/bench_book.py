@@ -16,10 +16,8 @@ from pathlib import Path
 from statistics import median
 
 import psutil
+from checkout import PRESS, ROOT, STRICT, copied
 
-ROOT = Path(__file__).parents[1]
-PRESS = [Path(sys.executable).with_name("jupyter-book"), "build", "."]
-STRICT = ["-W", "-n", "--keep-going"]
 PROSE, LINE = "book/mixture.md", "\nOne more line.\n"
 KINDS = ("import", "compile", "run", "plot")
 
@@ -57,19 +55,13 @@ def memory(pid):
     return total / 1e6
 
 
-def checkout(target, execute=True):
-    """Copy what git knows of the book, as it is now."""
-    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    for name in listed.splitlines():
-        if (ROOT / name).is_file():
-            (target / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(ROOT / name, target / name)
-    if not execute:
-        config = target / "_config.yml"
-        text = config.read_text("utf-8").replace("execute_notebooks: cache", 'execute_notebooks: "off"')
-        # a warning would have the next build read everything, and without outputs numbers and figures are missed
-        text = text.replace("suppress_warnings: [", "suppress_warnings: [misc, mystnb, ref, ")
-        config.write_text(text, "utf-8")
+def unexecuted(target):
+    """Copy the book, to be printed without running a chapter; return the folder."""
+    config = copied(target) / "_config.yml"
+    text = config.read_text("utf-8").replace("execute_notebooks: cache", 'execute_notebooks: "off"')
+    # a warning would have the next build read everything, and without outputs numbers and figures are missed
+    text = text.replace("suppress_warnings: [", "suppress_warnings: [misc, mystnb, ref, ")
+    config.write_text(text, "utf-8")
     return target
 
 
@@ -88,22 +80,22 @@ def measure(work):
     compiled = {"PYTENSOR_FLAGS": f"base_compiledir={work / 'compiled'}"}
     note = [sys.executable, ROOT / "tests/source_note.py"]
     found["note, cold"], _ = timed(note, work, **plain)
-    book = checkout(work / "book")
+    book = copied(work / "book")
     counted = compiled | {"IPYTHONDIR": str(ipython), "CLOCK": str(clocks)}
-    found["book, cold"], peak = timed([*PRESS, *STRICT], book, **counted)
+    found["book, cold"], peak = timed(STRICT, book, **counted)
     chapters = {path.stem: json.loads(path.read_text("utf-8")) for path in clocks.iterdir()}
     found["note, warm"], _ = timed(note, work, **plain)
-    found["nothing changed"], _ = timed([*PRESS, *STRICT], book, **compiled)
-    off = checkout(work / "off", execute=False)
+    found["nothing changed"], _ = timed(STRICT, book, **compiled)
+    off = unexecuted(work / "off")
     timed(PRESS, off)
     several = {"prose": [], "Sphinx alone": []}
     for _ in range(3):
         append(book / PROSE, LINE)
         append(off / PROSE, LINE)
-        several["prose"].append(timed([*PRESS, *STRICT], book, **compiled)[0])
+        several["prose"].append(timed(STRICT, book, **compiled)[0])
         several["Sphinx alone"].append(timed(PRESS, off)[0])
     append(book / "code/mixtures/film.py", "# one more line\n")
-    found["shared module"], _ = timed([*PRESS, *STRICT], book, **compiled)
+    found["shared module"], _ = timed(STRICT, book, **compiled)
     site = sum(file.stat().st_size for file in (book / "_build/html").rglob("*") if file.is_file())
     return found | {name: median(each) for name, each in several.items()}, peak, chapters, site
 

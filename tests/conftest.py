@@ -1,13 +1,11 @@
 """What every test shares."""
 
 import os
-import subprocess
-import sys
 import threading
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 
+import checkout
 import numpy as np
 import pytest
 from bookbuild.pdf import QUIET, chromium
@@ -48,18 +46,10 @@ def bad_data(request):
     return request.param
 
 
-ROOT = Path(__file__).parents[1]
-
-
 @pytest.fixture(scope="session")
 def site():
     """Print the whole book, and return the folder of its pages."""
-    command = [Path(sys.executable).with_name("jupyter-book"), "build", ".", "-W", "-n", "--keep-going"]
-    run = subprocess.run(
-        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8", check=False
-    )
-    assert run.returncode == 0, "the book cannot be printed:\n" + "\n".join(run.stdout.splitlines()[-60:])
-    return ROOT / "_build" / "html"
+    return checkout.build(checkout.ROOT)
 
 
 @pytest.fixture(scope="session")

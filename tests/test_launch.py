@@ -18,9 +18,9 @@ import nbformat
 import pytest
 from bookbuild import words
 from bs4 import BeautifulSoup
+from checkout import ROOT, STRICT, copied
 from reader import WIDE, Listener
 
-ROOT = Path(__file__).parents[1]
 REPOSITORY = "reader/which"
 EVERY = words.read(ROOT).chapters
 CHAPTERS = EVERY if os.environ.get("LAUNCH") == "all" else EVERY[:1]
@@ -53,20 +53,14 @@ def published(site, tmp_path_factory):
     out = tmp_path_factory.mktemp("published")
     for kept in (".jupyter_cache", ".pictures"):
         shutil.copytree(site.parent / kept, out / "_build" / kept)
-    command = [Path(sys.executable).with_name("jupyter-book"), "build", ".", "-W", "-n", "--keep-going", "--path-output", out]
-    run(*command, cwd=ROOT, env=os.environ | {"GITHUB_REPOSITORY": REPOSITORY, "GITHUB_SHA": "main"})
+    run(*STRICT, "--path-output", out, cwd=ROOT, env=os.environ | {"GITHUB_REPOSITORY": REPOSITORY, "GITHUB_SHA": "main"})
     return out / "_build" / "html"
 
 
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory):
     """Return a clone of the repository, with what has not been committed yet."""
-    root = tmp_path_factory.mktemp("binder") / "which"
-    names = run("git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", cwd=ROOT)
-    for name in filter(None, names.split("\0")):
-        if (ROOT / name).is_file():
-            (root / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, root / name)
+    root = copied(tmp_path_factory.mktemp("binder") / "which")
     who = ["-c", "user.name=reader", "-c", "user.email=reader@example.org"]
     for command in (
         ["init", "-q", "-b", "main"], ["add", "-A"], [*who, "commit", "-qm", "all"],

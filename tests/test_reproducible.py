@@ -1,14 +1,12 @@
 """The same book anywhere: built from scratch in another place, under other circumstances, it has the same bytes."""
 
 import os
-import shutil
 import subprocess
-import sys
 from pathlib import Path
 
+import checkout
 import pytest
-
-ROOT = Path(__file__).parents[1]
+from checkout import ROOT
 
 # every Python process runs this first: nothing but this machine may be asked
 ALONE = """
@@ -33,26 +31,12 @@ def git(*arguments, cwd=ROOT):
     return subprocess.run(["git", *arguments], cwd=cwd, capture_output=True, text=True, check=True).stdout
 
 
-def copied(copy):
-    """Copy the book as it is now, edits and all, into a folder; return it."""
+def cloned(copy):
+    """Copy the book as it is now, edits and all, into a folder with its own git; return it."""
     git("clone", "--quiet", "--no-checkout", ROOT, copy)
     remotes = git("remote", "get-url", "origin").strip() if "origin" in git("remote").split() else ""
     git("remote", *(("set-url", "origin", remotes) if remotes else ("remove", "origin")), cwd=copy)
-    for name in git("ls-files", "--cached", "--others", "--exclude-standard", "-z").split("\0"):
-        if name and (ROOT / name).is_file():
-            (copy / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(ROOT / name, copy / name)
-    return copy
-
-
-def build(copy, **circumstances):
-    """Build a copy from scratch, and return its site."""
-    command = [Path(sys.executable).with_name("jupyter-book"), "build", ".", "-W", "-n", "--keep-going"]
-    run = subprocess.run(
-        command, cwd=copy, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8", check=False, **circumstances
-    )
-    assert run.returncode == 0, "\n".join(run.stdout.splitlines()[-60:])
-    return copy / "_build/html"
+    return checkout.copied(copy)
 
 
 def one_core():
@@ -64,7 +48,7 @@ def one_core():
 @pytest.fixture(scope="module")
 def elsewhere(site, tmp_path_factory):
     """Return a copy in a folder with a name that is hard to spell, made after the book itself has compiled its models."""
-    return copied(tmp_path_factory.mktemp("elsewhere") / "Das größte Βιβλίο, 2. Auflage")
+    return cloned(tmp_path_factory.mktemp("elsewhere") / "Das größte Βιβλίο, 2. Auflage")
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +57,7 @@ def built(elsewhere, tmp_path_factory):
     alone = tmp_path_factory.mktemp("alone")
     (alone / "sitecustomize.py").write_text(ALONE, "utf-8")
     odd = {"LC_ALL": "C", "TZ": "Asia/Kathmandu", "PYTHONHASHSEED": "1", "COLUMNS": "200", "PYTHONPATH": str(alone)}
-    return build(elsewhere, env=os.environ | odd, preexec_fn=one_core)
+    return checkout.build(elsewhere, env=os.environ | odd, preexec_fn=one_core)
 
 
 def contents(site):
@@ -86,7 +70,7 @@ def test_a_build_elsewhere_has_the_same_bytes(site, built, tmp_path):
     if ours != theirs:
         # what a kernel has compiled itself, and what it finds in PyTensor's cache, may differ in the last digit of a draw;
         # the book's own kernels may have compiled, so another build is asked, which as the first finds everything
-        ours = contents(build(copied(tmp_path / "again")))
+        ours = contents(checkout.build(cloned(tmp_path / "again")))
     assert ours.keys() == theirs.keys()
     assert [name for name in ours if ours[name] != theirs[name]] == []
 
