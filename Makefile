@@ -54,7 +54,7 @@ links: $(READY)  ## ask every external link of the book whether it answers; the 
 	$(BIN)/python -m bookbuild.external
 
 mutants: $(READY)  ## change the mathematics in small ways, and see whether a test notices (MODULES="exact joint")
-	@.ci/mutants
+	$(BIN)/python tests/mutants.py
 
 audit:  ## ask whether any pinned package is known to be unsafe
 	@.ci/audit

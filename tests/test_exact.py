@@ -496,6 +496,8 @@ def test_counted_cells_give_probabilities_to_the_size_of_a_cell():
     assert p.probability(lambda a, b: np.abs(a - b) < 1.2) == pytest.approx(p.gap_cdf(1.2), abs=2e-3)
     assert p.probability(lambda a, b: a < b) == pytest.approx(0.5, abs=2e-3)
     assert p.probability(lambda a, b: True) == pytest.approx(1, abs=1e-9)
+    # so many cells that they are counted in turns
+    assert p.probability(lambda a, b: True, fineness=48) == pytest.approx(1, abs=1e-9)
 
 
 def test_drawing_is_seeded():

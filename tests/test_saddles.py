@@ -72,3 +72,24 @@ def test_the_exchangeable_saddle_lies_on_the_diagonal(seed):
     x = data.simulate(seed)
     joint = Joint.of(x)
     np.testing.assert_allclose(saddles.between(joint, joint.modes()), np.repeat(x.sum() / (x.size + 2 / 100), 2), rtol=1e-12)
+
+
+def test_the_barrier_is_the_drop_from_the_lower_of_the_two_highest_modes(setting):
+    joint = Joint.of(data.simulate(4, n=50, separation=3.5), **setting)
+    modes = joint.modes()
+    heights = joint.log_density(np.stack([*modes[:2], saddles.between(joint, modes)]))
+    assert saddles.barrier(joint, modes) == pytest.approx(min(heights[:2]) - heights[2], rel=1e-12)
+
+
+def test_a_third_mode_does_not_matter_to_the_barrier():
+    joint = Joint.of([-20.0, 0.0, 19.0, 20.0], prior_sd=(10.0, 11.0))
+    modes = joint.modes()
+    assert len(modes) > 2
+    heights = joint.log_density(np.stack([*modes[:3], saddles.between(joint, modes)]))
+    assert heights[2] < heights[1] - 1
+    assert saddles.barrier(joint, modes) == pytest.approx(heights[1] - heights[3], rel=1e-12)
+
+
+def test_one_mode_has_no_pass_and_a_barrier_of_zero():
+    joint = Joint.of(0.9 * data.simulate(0, n=40, separation=0.0))
+    assert saddles.between(joint, joint.modes()) is None and saddles.barrier(joint, joint.modes()) == 0

@@ -121,7 +121,7 @@ class Posterior(Measure):
 
     def predictive(self, at: ArrayLike) -> np.ndarray:
         """Return the posterior predictive density of a new observation at places `at`: shape [places]."""
-        at = np.asarray(at, dtype=float)[:, None]
+        at = np.asarray(at)[:, None]
         density = np.zeros(len(at))
         for k, points in enumerate((self._at1, self._at2)):
             z = (at - points) / self.joint.sigma[k]

@@ -145,7 +145,7 @@ class Measure:
         -------
         float
         """
-        offsets = ((np.arange(fineness) + 0.5) / fineness - 0.5) * self._spacing
+        offsets = self._spacing * np.arange(fineness) / fineness
         mu1, mu2 = ((at[:, None] + offsets).ravel() for at in (self._at1, self._at2))
         cell = (self._spacing / fineness) ** 2
         total = 0.0

@@ -39,7 +39,7 @@ def integrate(joint: Joint, modes: np.ndarray) -> tuple[float, list[np.ndarray],
     ValueError
         If the evidence cannot be settled to 1e-10 nats.
     """
-    reference = joint.log_density(modes[:1])[0]
+    reference = joint.log_density(modes)[0]
     intervals, spacing = _support(joint, modes, reference)
     while True:
         rows, columns = (sum(high - low for low, high in i) / spacing for i in intervals)
@@ -74,13 +74,10 @@ def _support(joint: Joint, modes: np.ndarray, reference: float) -> tuple[list[In
         volume += np.exp(height - reference) * 2 * np.pi / np.sqrt(strength.prod())
         for k in (0, 1):
             intervals[k].append((mode[k] - 8 * sd[k], mode[k] + 8 * sd[k]))
-    # a component may own no observation: then the other is a single Gaussian and its own mean goes back to its prior
+    # a component may own no observation, and then its own mean goes back to its prior
     for k, other in ((0, 1), (1, 0)):
-        s, t, m = joint.sigma[other], joint.prior_sd[other], joint.prior_mean[other]
-        sd = 1 / np.sqrt(n / s**2 + 1 / t**2)
-        centre = sd**2 * (joint.x.sum() / s**2 + m / t**2)
-        height = joint.log_terms(other, [centre]).sum() + joint.log_prior(other, centre) - reference
-        if height + LOG_SQRT_2PI + np.log(sd / volume) > np.log(EDGE):
+        centre, sd, share = _sole(joint, other)
+        if share - reference - np.log(volume) > np.log(EDGE):
             narrowest.append(sd)
             intervals[other].append((centre - 8 * sd, centre + 8 * sd))
             reach = 7.5 * joint.prior_sd[k]
@@ -91,6 +88,18 @@ def _support(joint: Joint, modes: np.ndarray, reference: float) -> tuple[list[In
     return [lattice.merge(i) for i in intervals], 0.4 * min(narrowest)
 
 
+def _sole(joint: Joint, k: int) -> tuple[float, float, float]:
+    """Return what would hold if component k owned every observation, which makes it a single Gaussian.
+
+    Mean and standard deviation of its mean, and the logarithm of this case's share of the evidence, nats.
+    """
+    s, t, m = joint.sigma[k], joint.prior_sd[k], joint.prior_mean[k]
+    sd = 1 / np.sqrt(joint.x.size / s**2 + 1 / t**2)
+    centre = sd**2 * (joint.x.sum() / s**2 + m / t**2)
+    height = joint.log_terms(k, [centre]).sum() + joint.log_prior(k, centre)
+    return centre, sd, height + LOG_SQRT_2PI + np.log(sd)
+
+
 def _mass(joint: Joint, reference: float, axes: list[np.ndarray], spacing: float) -> np.ndarray:
     """Return density / exp(reference) * spacing^2 on the product of two axes of lattice numbers.
 
@@ -98,11 +107,11 @@ def _mass(joint: Joint, reference: float, axes: list[np.ndarray], spacing: float
     """
     tiles, inside = zip(*(np.unique(axis // TILE, return_inverse=True) for axis in axes), strict=True)
     middles = [spacing * (TILE * t + (TILE - 1) / 2) for t in tiles]
-    whole = np.ones([m.size for m in middles], dtype=bool)
+    whole = np.full([m.size for m in middles], True)
     height = joint.on_lattice(middles[0], middles[1], whole, reference)
     matters = (height > -NEGLIGIBLE)[np.ix_(*inside)]
     if joint.exchangeable:
-        matters &= axes[0][:, None] <= axes[1]
+        matters = np.triu(matters)
     if np.count_nonzero(matters) > LARGEST:
         raise ValueError(f"x: evidence not settled to {SETTLED:g} nats on {np.count_nonzero(matters)} points")
     mass = np.exp(_height(joint, reference, axes, spacing, matters)) * spacing**2
@@ -133,13 +142,14 @@ def _height(joint: Joint, reference: float, axes: list[np.ndarray], spacing: flo
 
 def _interpolated(joint: Joint, reference: float, at: list[np.ndarray], spacing: float) -> np.ndarray | None:
     """Return log density - reference on the product of two axes from Chebyshev nodes, or None if they do not suffice."""
-    ends = [(a[0], a[-1] + 1e-9 * spacing) for a in at]
+    # one spacing further, for a single point has no width
+    ends = [(a[0], a[-1] + spacing) for a in at]
     for size in (16, 24, 36):
         nodes = np.cos(np.pi * (np.arange(size) + 0.5) / size)
         from_values = chebyshev.chebvander(nodes, size - 1).T * 2 / size
         from_values[0] /= 2
         spread = [low + (high - low) * (nodes + 1) / 2 for low, high in ends]
-        whole = joint.on_lattice(spread[0], spread[1], np.ones((size, size), dtype=bool), reference)
+        whole = joint.on_lattice(spread[0], spread[1], np.full((size, size), True), reference)
         coefficients = from_values @ whole @ from_values.T
         if max(np.abs(coefficients[-2:]).max(), np.abs(coefficients[:, -2:]).max()) < SETTLED:
             to = [chebyshev.chebvander(2 * (a - e[0]) / (e[1] - e[0]) - 1, size - 1) for a, e in zip(at, ends, strict=True)]
