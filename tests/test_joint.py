@@ -68,6 +68,48 @@ def test_responsibility_is_bayes_rule(setting):
     np.testing.assert_allclose(joint.responsibility(mu), share[:, 0] / share.sum(axis=1), rtol=1e-12)
 
 
+def test_one_logarithm_serves_eight_observations_wherever_none_is_hopelessly_far(monkeypatch):
+    """What is far from one mean may be near the other; of what is far from both, the nearer one counts."""
+    joint = Joint.of([-11.0, 11.0, 30.0])
+    axes = np.linspace(-11.5, -10.5, 5), np.linspace(10.5, 11.5, 4)
+    expected = joint.log_density([[a, b] for a in axes[0] for b in axes[1]]).reshape(5, 4)
+
+    def refuse(*_):
+        raise AssertionError("one logarithm for each observation")
+
+    monkeypatch.setattr(np, "logaddexp", refuse)
+    np.testing.assert_allclose(joint.on_lattice(*axes, np.full((5, 4), True), 0.0), expected, rtol=1e-13)
+
+
+@pytest.mark.parametrize("unit", [0.05, 1.0, 20.0])
+def test_a_climb_from_nearby_takes_as_few_steps_as_newtons(monkeypatch, unit):
+    """Values, slopes and curvatures in the same units: five looks at the curvature, and all digits."""
+    asked, plain = [], Joint.hessian
+    joint = Joint.of(unit * data.simulate(0, n=300, separation=4.0), sigma=(unit, 1.3 * unit), prior_sd=10 * unit)
+    mode = joint.modes()[0]
+    monkeypatch.setattr(Joint, "hessian", lambda self, mu: asked.append(mu) or plain(self, mu))
+    np.testing.assert_allclose(joint.climb(mode + unit * np.array([0.3, -0.2])), mode, rtol=0, atol=1e-11 * unit)
+    assert len(asked) <= 5
+
+
+@pytest.mark.parametrize("n", [60, 3000])
+def test_em_alone_comes_to_the_modes_of_data_that_are_clear(monkeypatch, n):
+    """Strong priors that pull, and clusters that leave no doubt."""
+    joint = Joint.of(data.simulate(1, n=n, separation=12.0), prior_mean=(3.0, -3.0), prior_sd=np.array([1.0, 2.0]) / np.sqrt(n))
+    modes = joint.modes()
+    monkeypatch.setattr(Joint, "climb", lambda self, start: start)
+    np.testing.assert_allclose(joint.modes()[0], modes[0], rtol=0, atol=1e-6 if n < 1000 else 2e-3)
+
+
+@pytest.mark.parametrize("unit", [1e-8, 1.0, 1e8])
+def test_a_climb_that_begins_on_a_pass_leaves_it(unit):
+    joint = Joint.of(unit * np.array([-1.5, -1.3, 1.3, 1.5]), sigma=unit, prior_sd=10 * unit)
+    np.testing.assert_allclose(joint.gradient(np.zeros(2)) * unit, 0, atol=1e-12)
+    end = joint.climb(np.zeros(2))
+    np.testing.assert_allclose(joint.gradient(end) * unit, 0, atol=1e-8)
+    assert np.linalg.eigvalsh(joint.hessian(end)).max() * unit**2 < -0.5
+
+
 @pytest.mark.parametrize(
     "x",
     [

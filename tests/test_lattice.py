@@ -40,6 +40,7 @@ def test_merged_intervals_are_disjoint_and_increasing(pieces):
 def test_indices_reach_over_each_interval_and_no_further(pieces, spacing):
     merged = lattice.merge(pieces)
     k = lattice.indices(merged, spacing)
+    assert k.dtype.kind == "i"
     assert (np.diff(k) > 0).all()
     for low, high in merged:
         within = k[(k * spacing >= low - spacing) & (k * spacing <= high + spacing)]

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from mixtures import data, quadrature
 from mixtures.joint import Joint
+from scipy.optimize import brentq
 from scipy.stats import multivariate_normal, norm
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -160,10 +161,11 @@ def test_a_prior_is_covered_where_its_component_may_own_nothing(k, other):
 
 @pytest.mark.parametrize("exchangeable", [True, False])
 def test_a_prior_is_covered_from_the_share_on_that_it_may_hold(exchangeable):
-    """Peaks that are nearly Gaussian, in small units: the share is told to a third of a nat."""
-    unit, seen = 0.1, set()
+    """Peaks that are nearly Gaussian, in small units: the share is told to a quarter of a nat."""
+    unit = 0.1
     prior_sd = unit * np.array([10.0, 10.0 if exchangeable else 14.0])
-    for a in np.linspace(2.1, 2.5, 21):
+
+    def look(a):
         x = unit * far_apart(n=(4, 12), at=(-a, a))[0]
         joint = Joint.of(x, sigma=unit, prior_sd=prior_sd)
         precision = x.size / unit**2 + 1 / prior_sd[1] ** 2
@@ -172,11 +174,23 @@ def test_a_prior_is_covered_from_the_share_on_that_it_may_hold(exchangeable):
         modes = joint.modes()
         share = alone + x.size * np.log(0.5) - quadrature.integrate(joint, modes)[0] - np.log(quadrature.EDGE)
         intervals, _ = quadrature._support(joint, modes, joint.log_density(modes)[0])
-        covered = len(intervals[0]) == 1 and intervals[0][0][1] == 7.5 * prior_sd[0]
-        if abs(share) > 1 / 3:
-            assert covered == (share > 0), a
-            seen.add(covered)
-    assert seen == {True, False}
+        return share, len(intervals[0]) == 1 and intervals[0][0][1] == 7.5 * prior_sd[0]
+
+    for wanted in (-0.25, 0.25):
+        share, covered = look(brentq(lambda a, wanted=wanted: look(a)[0] - wanted, 2.1, 2.5, xtol=1e-4))
+        assert share == pytest.approx(wanted, abs=0.05) and covered == (wanted > 0)
+
+
+@pytest.mark.parametrize(("k", "other"), [(0, 1), (1, 0)])
+def test_a_component_that_may_own_everything_has_its_eight_deviations(monkeypatch, k, other):
+    joint = Joint.of(far_apart()[0], prior_mean=(-3.0, 3.0), prior_sd=(5.0, 6.0))
+    modes = joint.modes()
+    reference = joint.log_density(modes)[0]
+    without, _ = quadrature._support(joint, modes, reference)
+    monkeypatch.setattr(quadrature, "_sole", lambda _, who: (900.0, 1 / 16, 1e9) if who == other else (0.0, 1.0, -1e9))
+    intervals, spacing = quadrature._support(joint, modes, reference)
+    assert intervals[other] == [*without[other], [899.5, 900.5]] and spacing == 0.4 / 16
+    assert [joint.prior_mean[k] - 7.5 * joint.prior_sd[k], joint.prior_mean[k] + 7.5 * joint.prior_sd[k]] in intervals[k]
 
 
 def test_a_lattice_too_coarse_is_refined_until_the_sum_has_settled(monkeypatch):
@@ -333,5 +347,5 @@ def test_a_lattice_too_large_to_store_is_refused_before_it_is_summed(monkeypatch
 
 def test_a_peak_too_high_to_keep_its_last_digits_is_refused():
     """At five million nats the tenth decimal is lost to rounding, though the sum would seem to settle."""
-    with pytest.raises(ValueError, match="^x: log density .* too far from zero"):
+    with pytest.raises(ValueError, match=r"^x: log density -5\.06e\+06 nats at the mode, too far from zero .* scale of sigma and of the prior\?$"):
         integrate([4500.0], prior_sd=1.0)

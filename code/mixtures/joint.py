@@ -100,10 +100,9 @@ class Joint:
     def log_density(self, mu: ArrayLike) -> np.ndarray:
         """Return log p(x, mu) in nats at points `mu` [m, component]: shape [m]."""
         mu = np.atleast_2d(mu)
-        rows = max(1, 2_000_000 // self.x.size)
         parts = [
             np.logaddexp(self.log_terms(0, some[:, 0]), self.log_terms(1, some[:, 1])).sum(axis=0)
-            for some in np.split(mu, range(rows, len(mu), rows))
+            for some in np.array_split(mu, 1 + len(mu) * self.x.size // 2_000_000)
         ]
         density: np.ndarray = np.concatenate(parts) + self.log_prior(0, mu[:, 0]) + self.log_prior(1, mu[:, 1])
         return density
@@ -196,8 +195,8 @@ class Joint:
             up = np.einsum("kns,n->sk", r, thin.x) + self.prior_mean * precision
             mu = up / (r.sum(axis=1).T + precision)
         width = 0.1 * unit / np.sqrt(self.x.size)
-        starts = _distinct(mu[np.argsort(-thin.log_density(mu))], 5 * width)
-        height = self.log_density(starts[:1])[0]
+        starts = _distinct(mu, 5 * width)
+        height = self.log_density(starts).max()
         if abs(height) > HIGHEST:
             raise ValueError(
                 f"x: log density {height:.3g} nats at the mode, too far from zero to settle the evidence to 1e-10 nats;"

@@ -150,7 +150,7 @@ class Measure:
         cell = (self._spacing / fineness) ** 2
         total = 0.0
         # ten million cells at a time: a component without an observation makes the lattice as wide as its prior
-        for some in np.array_split(mu1, -(-mu1.size * mu2.size // 10**7)):
+        for some in np.array_split(mu1, 1 + mu1.size * mu2.size // 10**7):
             inside = np.broadcast_to(region(some[:, None], mu2[None, :]), (some.size, mu2.size))
             total += np.sum(self.grid(some, mu2), where=inside)
         return float(total * cell)

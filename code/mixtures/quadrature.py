@@ -83,7 +83,8 @@ def _support(joint: Joint, modes: np.ndarray, reference: float) -> tuple[list[In
             reach = 7.5 * joint.prior_sd[k]
             intervals[k].append((joint.prior_mean[k] - reach, joint.prior_mean[k] + reach))
     if joint.exchangeable:
-        intervals = [intervals[0] + intervals[1]] * 2
+        # modes come in mirror images: both means have these intervals, but for the last digit
+        intervals = [intervals[0]] * 2
     # interpolation needs half the spacing that summation needs, which is 0.8 of the narrowest width
     return [lattice.merge(i) for i in intervals], 0.4 * min(narrowest)
 
