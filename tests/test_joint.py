@@ -209,6 +209,34 @@ def test_a_bad_argument_is_refused_by_name(argument, value):
         Joint.of(**({"x": [0.0, 1.0]} | {argument: value}))
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"sigma": -1.0}, "sigma: expected positive, finite numbers, got -1.0"),
+        ({"prior_sd": 0.0}, "prior_sd: expected positive, finite numbers, got 0.0"),
+        ({"prior_mean": np.inf}, "prior_mean: expected finite numbers, got inf"),
+        ({"sigma": [1.0, 2.0, 3.0]}, "sigma: expected one number or one for each component, got shape [3]"),
+        ({"weights": [0.5, 0.6]}, "weights: expected two that sum to 1, got [0.5, 0.6]"),
+        ({"weights": [1 + 1e-10, 1e-12]}, "weights: expected two that sum to 1, got [1.0000000001, 1e-12]"),
+        ({"sigma": [1.0, 2e25]}, "sigma: expected a scale within a factor 1e+25 of 1, got 1 to 2e+25"),
+        ({"x": [1.0, 1e12]}, "x: 1e+12 leaves too few digits for a scale of 1; subtract a constant"),
+    ],
+)
+def test_messages_say_what_was_expected_and_what_was_found(arguments, message):
+    with pytest.raises(ValueError) as error:
+        Joint.of(**({"x": [0.0, 1.0]} | arguments))
+    assert str(error.value) == message
+
+
+@pytest.mark.parametrize("scale", [1e25, 1 / 1e25, 1.5e-25, [1e25], [1e-25, 1.0]])
+def test_scales_may_be_as_large_and_as_small_as_is_said(scale):
+    np.testing.assert_array_equal(Joint.of([0.0], sigma=scale, prior_sd=scale).sigma, np.broadcast_to(scale, 2))
+
+
+def test_one_weight_may_be_next_to_nothing():
+    np.testing.assert_array_equal(Joint.of([0.0], weights=[1.0, 1e-12]).weights, [1.0, 1e-12])
+
+
 def test_bad_data_are_refused_by_name(bad_data):
     with pytest.raises(ValueError, match="^x: "):
         Joint.of(bad_data)
