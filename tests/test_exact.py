@@ -509,6 +509,15 @@ def test_drawing_is_seeded():
     assert not np.array_equal(first, p.sample(500, 4))
 
 
+@pytest.mark.parametrize("draws", [1, 2, 7])
+def test_draws_come_with_their_dimensions(draws):
+    means = exact.posterior(data.simulate(8)).sample(draws, 3)
+    assert means.dims == ("chain", "draw", "component") and means.name == "means"
+    assert {name: values.values.tolist() for name, values in means.coords.items()} == {
+        "chain": [0], "draw": list(range(draws)), "component": [0, 1],
+    }
+
+
 def test_ordered_draws_are_the_same_draws_put_in_order():
     p = exact.posterior(data.simulate(8))
     np.testing.assert_array_equal(p.sample(500, 3, ordered=True), np.sort(p.sample(500, 3), axis=-1))

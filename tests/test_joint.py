@@ -1,5 +1,7 @@
 """The joint density against its formula, its slopes against differences."""
 
+import re
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -223,9 +225,8 @@ def test_a_bad_argument_is_refused_by_name(argument, value):
     ],
 )
 def test_messages_say_what_was_expected_and_what_was_found(arguments, message):
-    with pytest.raises(ValueError) as error:
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         Joint.of(**({"x": [0.0, 1.0]} | arguments))
-    assert str(error.value) == message
 
 
 @pytest.mark.parametrize("scale", [1e25, 1 / 1e25, 1.5e-25, [1e25], [1e-25, 1.0]])

@@ -116,7 +116,7 @@ class Posterior(Measure):
 
     def log_density(self, mu: ArrayLike) -> np.ndarray:
         """Return the log posterior density in nats at points `mu` [..., component]: shape [...]."""
-        mu = np.asarray(mu, dtype=float)
+        mu = np.asarray(mu)
         return self.joint.log_density(mu.reshape(-1, 2)).reshape(mu.shape[:-1]) - self.log_evidence
 
     def predictive(self, at: ArrayLike) -> np.ndarray:

@@ -127,7 +127,7 @@ class Measure:
 
     def gap_cdf(self, gap: ArrayLike) -> np.ndarray | float:
         """Return the probability that upper - lower is at most `gap` [...]: shape [...]."""
-        gap = np.asarray(gap, dtype=float)
+        gap = np.asarray(gap)
         below = np.clip(self._gap_below(gap.ravel()) - self._gap_below(-gap.ravel()), 0, 1)
         return below.reshape(gap.shape) if gap.ndim else float(below[0])
 
