@@ -1,5 +1,6 @@
 """Data: the recipe, its seed, and what is refused by name."""
 
+import re
 import warnings
 
 import numpy as np
@@ -133,3 +134,24 @@ def test_a_mixture_that_is_none_is_refused_by_name(change, name):
     setting = {"seed": 0, "n": 10, "means": [0, 1], "sigma": [1, 1], "weights": [0.5, 0.5]} | change
     with pytest.raises(ValueError, match=f"^{name}: "):
         data.draw(**setting)
+
+
+def test_a_share_may_be_nought_and_an_observation_alone():
+    x, z = data.draw(3, 1, [0.0, 50.0], [1.0, 1.0], [0.0, 1.0])
+    assert x.shape == (1,) and z.tolist() == [1] and abs(x[0] - 50) < 6
+    assert data.simulate(3, n=1).shape == (1,)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: data.check([0.0, np.nan, np.inf]), "x: expected finite numbers, got 2 NaN or infinite"),
+        (lambda: data.check(["a"]), "x: expected an array of real numbers, got list (<U1 is not real)"),
+        (lambda: data.check([1j]), "x: expected an array of real numbers, got list (complex128 is not real)"),
+        (lambda: data.draw(0, 3, [0.0], ["a"], [1.0]), "sigma: expected an array of real numbers, got list (<U1 is not real)"),
+        (lambda: data.draw(0, 3, [0.0], [1.0], [0.5, 0.5]), "weights: expected one for each of 1 means, got 2"),
+    ],
+)
+def test_messages_say_what_was_found(call, message):
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        call()

@@ -1,5 +1,6 @@
 """Relabelling: no permutation is better, planted switches are undone, and a whole trace is carried along."""
 
+import re
 from itertools import permutations
 
 import numpy as np
@@ -7,7 +8,8 @@ import pytest
 import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
-from mixtures import iterative, relabel
+from mixtures import assignment, iterative, relabel
+from mixtures import permutations as rules
 from scipy.optimize import linear_sum_assignment
 from scipy.special import rel_entr
 from scipy.stats import norm
@@ -206,6 +208,130 @@ def test_the_best_of_several_starts_is_kept(method, monkeypatch):
         assert ends[1] <= ends[0] + 1e-9
         better += ends[1] < ends[0] - 1e-9
     assert better > 3
+
+
+def test_many_draws_are_taken_in_turns_and_none_is_lost(monkeypatch):
+    rng = np.random.default_rng(2)
+    z, p = rng.integers(3, size=(40, 9)), rng.dirichlet([0.5] * 3, (40, 9))
+    draws = rng.normal(size=(40, 3, 2))
+
+    def answers():
+        yield relabel.pra(draws, draws[0])
+        yield relabel.ecr(z, z[0])
+        yield from relabel.ecr_iterative(z, history=True)
+        yield from relabel.stephens(p, history=True)
+
+    at_once = list(answers())
+    monkeypatch.setattr(assignment, "BLOCK", 60)
+    for one, other in zip(at_once, answers(), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-12)
+
+
+def test_iterative_ecr_takes_a_component_that_no_draw_has():
+    z = np.random.default_rng(0).integers(3, size=(20, 15))
+    perm = relabel.ecr_iterative(z, components=5)
+    assert perm.shape == (20, 5) and (np.sort(perm, axis=1) == np.arange(5)).all()
+    pivot = majority(z, perm, 5)
+    best = relabel.ecr(z, pivot, components=5)
+    np.testing.assert_array_equal(mismatches(z, pivot, perm), mismatches(z, pivot, best))
+
+
+def test_a_fit_has_the_pivot_it_was_given():
+    z, draws = np.array([[0, 1, 1], [1, 0, 0]]), np.array([[0.0, 1.0], [1.1, 0.1]])
+    np.testing.assert_array_equal(rules.ecr_fit(z, z[1]).pivot, z[1])
+    np.testing.assert_array_equal(rules.pra_fit(draws, draws[1]).pivot, draws[1][:, None])
+
+
+def test_many_equal_components_keep_their_order():
+    draws = np.random.default_rng(0).integers(3, size=(5, 200)).astype(float)
+    for draw, order in zip(draws, relabel.by_order(draws), strict=True):
+        assert order.tolist() == sorted(range(200), key=draw.__getitem__)
+
+
+def test_a_parameter_may_be_counted_from_the_end():
+    draws = np.random.default_rng(1).normal(size=(6, 3, 4))
+    for parameter in range(4):
+        np.testing.assert_array_equal(relabel.by_order(draws, parameter), relabel.by_order(draws, parameter - 4))
+    for parameter in (-5, 4):
+        with pytest.raises(ValueError, match=f"^parameter: expected a whole number from 0 to 3, got {parameter}$"):
+            relabel.by_order(draws, parameter)
+
+
+@pytest.mark.parametrize(
+    ("draws", "pivot", "message"),
+    [
+        (np.zeros((5, 3, 2)), np.zeros((2, 3)), "pivot: expected shape [component, parameter] [3, 2], got [2, 3]"),
+        (np.zeros((5, 3, 2)), "abc", "pivot: expected an array of real numbers, got str (<U3 is not real)"),
+        ([[0.0, np.nan], [np.inf, 1.0], [2.0, 3.0]], [0.0, 1.0], "draws: expected finite numbers, got 2 NaN or infinite"),
+        (np.zeros((4, 2)), [np.nan, 1.0], "pivot: expected finite numbers, got 1 NaN or infinite"),
+    ],
+)
+def test_messages_of_pra_say_what_was_found(draws, pivot, message):
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        relabel.pra(draws, pivot)
+
+
+def steps(*objectives):
+    """A step that finds these one after another, each with the next whole number as the next pivot but for the last."""
+    left = iter(enumerate(objectives))
+
+    def step(pivot):
+        at, objective = next(left)
+        return np.array([at]), objective, np.array([min(at + 1, len(objectives) - 1)])
+
+    return step
+
+
+def test_a_search_ends_where_the_pivot_stays():
+    fit = iterative._alternate(steps(5.0, 4.0), np.array([0]), 100)
+    assert fit.converged is True
+    assert (fit.perm.tolist(), fit.pivot.tolist(), fit.history.tolist()) == ([1], [1], [5.0, 4.0])
+
+
+@pytest.mark.parametrize("last", [4.0, 4.0 + 1e-9])
+def test_a_search_ends_where_the_objective_stays(last):
+    fit = iterative._alternate(steps(5.0, 4.0, last, 1.0), np.array([0]), 100)
+    assert fit.converged is True
+    assert (fit.perm.tolist(), fit.pivot.tolist(), fit.history.tolist()) == ([1], [2], [5.0, 4.0, 4.0])
+
+
+def test_a_search_that_is_cut_short_returns_what_it_has():
+    fit = iterative._alternate(steps(5.0, 4.0, 3.0), np.array([0]), 2)
+    assert fit.converged is False
+    assert (fit.perm.tolist(), fit.history.tolist()) == ([1], [5.0, 4.0])
+
+
+def test_an_objective_that_rises_is_a_mistake():
+    with pytest.raises(ArithmeticError, match=r"^the objective rose from 4\.0 to 4\.1$"):
+        iterative._alternate(steps(6.0, 5.0, 4.0, 4.1), np.array([0]), 100)
+
+
+@pytest.mark.parametrize(
+    ("z", "components", "message"),
+    [
+        ([0, 1], None, "z: expected shape [draw, n], none of them 0, got [2]"),
+        ([[0, -1]], None, "z: expected labels from 0 to any, got -1 to 0"),
+        ([[0, 3]], 3, "z: expected labels from 0 to 2, got 0 to 3"),
+        ([[0.0, 1.0]], None, "z: expected labels that are integers, got float64"),
+        ([[0, 1]], 0, "components: expected a positive whole number, got 0"),
+    ],
+)
+def test_messages_of_allocations_say_what_was_found(z, components, message):
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        relabel.ecr_iterative(z, components=components)
+
+
+@pytest.mark.parametrize(
+    ("pivot", "message"),
+    [
+        (np.zeros((2, 2), dtype=int), "pivot: expected shape [n], none of them 0, got [2, 2]"),
+        ([0, 1], "pivot: expected one label for each of n = 3 points, got 2"),
+        ([0, 1, 2], "pivot: expected labels from 0 to 1, got 0 to 2"),
+    ],
+)
+def test_messages_of_ecr_say_what_was_found(pivot, message):
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        relabel.ecr([[0, 1, 1], [1, 0, 0]], pivot)
 
 
 def test_zeros_and_ones_are_probabilities():
