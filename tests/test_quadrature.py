@@ -47,7 +47,7 @@ def test_many_data_may_be_interpolated_or_not(monkeypatch, setting, separation):
     monkeypatch.setattr(quadrature, "MANY", x.size + 1)
     plain = integrate(x, **setting)
     assert interpolated[0] == pytest.approx(plain[0], abs=1e-8)
-    np.testing.assert_allclose(interpolated[3], plain[3], rtol=0, atol=1e-3 * plain[3].max())
+    np.testing.assert_allclose(interpolated[3], plain[3], rtol=0, atol=1e-8 * plain[3].max())
 
 
 @pytest.mark.parametrize("setting", [{}, UNEQUAL], ids=["as in the book", "all unequal"])
