@@ -46,6 +46,21 @@ def bad_data(request):
     return request.param
 
 
+SETTINGS = {
+    "as in the book": {},
+    "weights .95 and .05": {"weights": (0.95, 0.05)},
+    "two sigmas": {"sigma": (1.0, 2.0)},
+    "two priors": {"prior_mean": (-3.0, 3.0), "prior_sd": (0.5, 50.0)},
+    "all unequal": {"weights": (0.3, 0.7), "sigma": (0.6, 1.4), "prior_mean": (1.0, -1.0), "prior_sd": (3.0, 8.0)},
+}
+
+
+@pytest.fixture(params=SETTINGS.values(), ids=SETTINGS)
+def setting(request):
+    """Weights, scales and priors of two components, equal and not."""
+    return request.param
+
+
 @pytest.fixture(scope="session")
 def site():
     """Print the whole book, and return the folder of its pages."""

@@ -25,22 +25,15 @@ TOOL = Path(sys.executable).with_name("mutmut")
 
 
 class Equivalent(NamedTuple):
-    """What makes mutants equivalent: the reason, a pattern of functions, and one of the line as it was changed."""
+    """Which mutants change nothing: a pattern of functions, and one of the line as it was changed."""
 
-    reason: str
     function: str
     line: str
 
 
 def equivalents(text):
-    """Read reasons, each followed by indented lines of a function and an expression that the changed line matches."""
-    found, reason = [], ""
-    for line in text.splitlines():
-        if line.startswith("    "):
-            found.append(Equivalent(reason, *line.split(maxsplit=1)))
-        elif line and not line.startswith("#"):
-            reason = line
-    return found
+    """Read the indented lines, each a function and an expression that the changed line matches; reasons are for readers."""
+    return [Equivalent(*line.split(maxsplit=1)) for line in text.splitlines() if line.startswith("    ")]
 
 
 def explains(one, function, diff):
@@ -92,21 +85,21 @@ def report(listed):
     known = equivalents((ROOT / "tests/equivalent.txt").read_text("utf-8"))
     verdicts = dict(re.findall(r"^ *(\S+): (.+)$", listed, re.MULTILINE))
     noticed = [name for name, verdict in verdicts.items() if verdict in ("killed", "timeout", "caught by type check")]
-    needed, left = set(), []
+    needed, left = set(), 0
     for mutant in sorted(verdicts.keys() - set(noticed)):
         diff = "\n".join(line for line in mutmut("show", mutant).splitlines() if re.match(r"[-+](?![-+])", line))
         reasons = [one for one in known if explains(one, named(mutant), diff)]
         needed.update(reasons)
         if not reasons:
-            left.append(mutant)
+            left += 1
             print(f"{verdicts[mutant]}: {mutant}\n{diff}\n")
     asked = {named(mutant).partition(".")[0] for mutant in verdicts}
     for one in known:
         if one not in needed and one.function.partition(".")[0] in asked:
             print(f"tests/equivalent.txt: no mutant needs {one.function} {one.line}")
-    equal = len(verdicts) - len(noticed) - len(left)
-    print(f"mutants: of {len(verdicts)}, {len(noticed)} were noticed, {equal} change nothing, {len(left)} survived")
-    return len(left)
+    equal = len(verdicts) - len(noticed) - left
+    print(f"mutants: of {len(verdicts)}, {len(noticed)} were noticed, {equal} change nothing, {left} survived")
+    return left
 
 
 def main():

@@ -12,20 +12,6 @@ from scipy.stats import norm
 
 pytestmark = pytest.mark.filterwarnings("error")
 
-SETTINGS = {
-    "as in the book": {},
-    "weights .95 and .05": {"weights": (0.95, 0.05)},
-    "two sigmas": {"sigma": (1.0, 2.0)},
-    "two priors": {"prior_mean": (-3.0, 3.0), "prior_sd": (0.5, 50.0)},
-    "all unequal": {"weights": (0.3, 0.7), "sigma": (0.6, 1.4), "prior_mean": (1.0, -1.0), "prior_sd": (3.0, 8.0)},
-}
-
-
-@pytest.fixture(params=SETTINGS.values(), ids=SETTINGS)
-def setting(request):
-    return request.param
-
-
 def formula(x, mu, weights=0.5, sigma=1.0, prior_mean=0.0, prior_sd=10.0):
     """Log p(x, mu) at one point, as it is written down."""
     weights, sigma, prior_mean, prior_sd = (np.broadcast_to(v, 2) for v in (weights, sigma, prior_mean, prior_sd))

@@ -117,17 +117,21 @@ def test_where_two_peaks_part_the_lattice_is_as_wide_as_their_common_top(sigma):
     assert spacing == pytest.approx(0.4 * sigma / np.sqrt(50), rel=1e-3)
 
 
+def together(x, sigma, prior_mean, prior_sd):
+    """A single Gaussian makes of all data a normal distribution, whose common part is its mean."""
+    return multivariate_normal(np.full(x.size, prior_mean), sigma**2 * np.eye(x.size) + prior_sd**2)
+
+
 @pytest.mark.parametrize("k", [0, 1])
 def test_a_component_that_owns_everything_is_a_single_gaussian(k):
-    """Its evidence is that of data with a common normal part: a normal distribution of all of them."""
     x = data.simulate(7, n=12)
     joint = Joint.of(x, weights=(0.3, 0.7), sigma=(0.8, 1.3), prior_mean=(1.5, -0.5), prior_sd=(0.6, 2.0))
     s, t, m = joint.sigma[k], joint.prior_sd[k], joint.prior_mean[k]
-    together = multivariate_normal(np.full(12, m), s**2 * np.eye(12) + t**2)
+    single = together(x, s, m, t)
     centre, sd, share = quadrature._sole(joint, k)
-    assert share == pytest.approx(together.logpdf(x) + 12 * np.log(joint.weights[k]), abs=1e-9)
+    assert share == pytest.approx(single.logpdf(x) + 12 * np.log(joint.weights[k]), abs=1e-9)
     # by the rule for the mean of a normal distribution, given another part of it
-    pull = np.linalg.solve(together.cov_object.covariance, np.full(12, t**2))
+    pull = np.linalg.solve(single.cov_object.covariance, np.full(12, t**2))
     assert centre == pytest.approx(m + pull @ (x - m), abs=1e-9)
     assert sd**2 == pytest.approx(t**2 - pull.sum() * t**2, abs=1e-9)
 
@@ -143,9 +147,8 @@ def test_a_prior_is_covered_where_its_component_may_own_nothing(k, other):
         s, t, m = sigma[other], prior_sd[other], prior_mean[other]
         precision = n / s**2 + 1 / t**2
         centre = (x.sum() / s**2 + m / t**2) / precision
-        alone = norm.logpdf(x, centre, s).sum() + norm.logpdf(centre, m, t) + 0.5 * np.log(2 * np.pi / precision)
         modes = joint.modes()
-        share = alone + n * np.log(0.5) - quadrature.integrate(joint, modes)[0]
+        share = together(x, s, m, t).logpdf(x) + n * np.log(0.5) - quadrature.integrate(joint, modes)[0]
         intervals, spacing = quadrature._support(joint, modes, joint.log_density(modes)[0])
         low, high = prior_mean[k] - 7.5 * prior_sd[k], prior_mean[k] + 7.5 * prior_sd[k]
         covered = any(a <= low and high <= b for a, b in intervals[k])
@@ -168,9 +171,7 @@ def test_a_prior_is_covered_from_the_share_on_that_it_may_hold(exchangeable):
     def look(a):
         x = unit * far_apart(n=(4, 12), at=(-a, a))[0]
         joint = Joint.of(x, sigma=unit, prior_sd=prior_sd)
-        precision = x.size / unit**2 + 1 / prior_sd[1] ** 2
-        centre = x.sum() / unit**2 / precision
-        alone = norm.logpdf(x, centre, unit).sum() + norm.logpdf(centre, 0, prior_sd[1]) + 0.5 * np.log(2 * np.pi / precision)
+        alone = together(x, unit, 0.0, prior_sd[1]).logpdf(x)
         modes = joint.modes()
         share = alone + x.size * np.log(0.5) - quadrature.integrate(joint, modes)[0] - np.log(quadrature.EDGE)
         intervals, _ = quadrature._support(joint, modes, joint.log_density(modes)[0])

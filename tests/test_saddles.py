@@ -6,14 +6,8 @@ from mixtures import data, saddles
 from mixtures.joint import Joint
 from scipy import ndimage
 from scipy.optimize import minimize_scalar
-from test_joint import SETTINGS
 
 pytestmark = pytest.mark.filterwarnings("error")
-
-
-@pytest.fixture(params=SETTINGS.values(), ids=SETTINGS)
-def setting(request):
-    return request.param
 
 
 def saddle_by_flooding(joint, modes, size=401):

@@ -209,7 +209,7 @@ def _labels(value: object, name: str, axes: tuple[str, ...], n_component: int | 
     if least < 0 or (n_component is not None and most >= n_component):
         top = "any" if n_component is None else n_component - 1
         raise ValueError(f"{name}: expected labels from 0 to {top}, got {least} to {most}")
-    # NumPy takes no index of this type
+    # older releases of NumPy take no index of this type
     return array.astype(int) if array.dtype == np.uint64 else array
 
 
