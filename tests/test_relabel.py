@@ -1,5 +1,6 @@
 """Relabelling: no permutation is better, planted switches are undone, and a whole trace is carried along."""
 
+import inspect
 import re
 from itertools import permutations
 
@@ -8,7 +9,7 @@ import pytest
 import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
-from mixtures import assignment, iterative, relabel
+from mixtures import assignment, data, iterative, relabel
 from mixtures import permutations as rules
 from scipy.optimize import linear_sum_assignment
 from scipy.special import rel_entr
@@ -93,6 +94,22 @@ def test_a_cycle_goes_the_right_way_round():
 
 
 # each draw for itself
+
+
+@pytest.mark.parametrize("shape", [(3,), (3, 0), (3, 4), (3, 2, 4)])
+def test_allocations_have_any_shape(shape):
+    z = np.random.default_rng(0).integers(0, 3, shape)
+    perm = np.array([[1, 2, 0], [2, 0, 1], [0, 1, 2]])
+    done = relabel.apply_to_allocations(z, perm)
+    assert done.shape == shape
+    # draw by draw: the relabelled label points at the original one
+    for own, before, after in zip(perm, z, done, strict=True):
+        np.testing.assert_array_equal(own[after], before)
+
+
+def test_the_largest_label_is_what_the_integers_hold():
+    perm = np.arange(128)[None, ::-1]
+    np.testing.assert_array_equal(relabel.apply_to_allocations(np.array([[0, 127]], np.int8), perm), [[127, 0]])
 
 
 def test_by_order_sorts_and_leaves_equals_in_place():
@@ -580,7 +597,8 @@ def test_everything_in_a_trace_is_relabelled_alike(way):
         xr.testing.assert_identical(result[name].to_dataset(), tree[name].to_dataset())
     assert kept.attrs["method"] == arguments["method"]
     assert kept.attrs["converged"] == 1 and kept.attrs["iterations"] >= 1
-    assert "after" not in kept.attrs and ("objective" in kept.attrs) == (way != "order")
+    objective = set() if way == "order" else {"objective"}
+    assert set(kept.attrs) == {"description", "method", "converged", "iterations"} | objective
     assert {type(v) for v in kept.attrs.values()} <= {int, float, str}
 
 
@@ -593,6 +611,107 @@ def test_the_objective_is_the_methods_own():
     assert kept.attrs["objective"] == 100
     kept = relabel.relabel(tree, "stephens", probabilities=tree.posterior["p"].transpose("obs", ...))
     assert kept.posterior["permutation"].attrs["objective"] == pytest.approx(0, abs=1e-9)
+
+
+@pytest.mark.parametrize("best", [(0, 3), (1, 20)])
+def test_the_pivot_is_the_best_draw_unless_told(best):
+    tree = trace()[0]
+    density = tree.sample_stats["lp"].transpose("chain", "draw").copy(data=np.zeros((2, 50)))
+    density[best] = 1
+    tree["sample_stats"] = tree.sample_stats.to_dataset().assign(lp=density.transpose())
+    pivot = tree.posterior["means"].values[best]
+    expected = relabel.relabel(tree, "pra", pivot=pivot[:, None])
+    xr.testing.assert_identical(relabel.relabel(tree, "pra"), expected)
+
+
+def test_the_order_of_a_variables_dims_is_free():
+    tree = trace()[0]
+    p = tree.posterior["p"]
+    for component_first in (p.transpose("component", ...), p.transpose("chain", "draw", "component", "obs")):
+        done = relabel.relabel(tree, "stephens", probabilities=component_first)
+        xr.testing.assert_identical(done, relabel.relabel(tree, "stephens", probabilities=p))
+    turned = xr.DataTree.from_dict({"posterior": tree.posterior.to_dataset().transpose("obs", "other", "to", ...)})
+    for parameter, sign in ((0, 1), (1, -1)):
+        ids = relabel.relabel(turned, var_name="turned", parameter=parameter).posterior["turned"].isel(other=0)
+        assert (ids == xr.DataArray([0, 1, 2][::sign], dims="component")).all()
+
+
+def test_probabilities_without_coordinates_are_taken_in_order():
+    tree = trace()[0]
+    bare = tree.posterior["p"].drop_vars(["chain", "draw", "component"])
+    done = relabel.relabel(tree, "stephens", probabilities=bare)
+    xr.testing.assert_identical(done, relabel.relabel(tree, "stephens", probabilities="p"))
+
+
+@pytest.mark.parametrize("n_component", [1, 3])
+def test_a_group_of_one_label_in_each_draw_is_relabelled(n_component):
+    rng = np.random.default_rng(0)
+    means = np.sort(rng.normal(size=(2, 5, n_component)))
+    tree = xr.DataTree.from_dict({
+        "posterior": xr.Dataset({"means": (("chain", "draw", "component"), means[..., ::-1])}),
+        "posterior_predictive": xr.Dataset({"z": (("chain", "draw"), np.zeros((2, 5), dtype=int))}),
+    })
+    done = relabel.relabel(tree, allocations="z")
+    np.testing.assert_array_equal(done.posterior["means"], means)
+    assert (done["posterior_predictive/z"] == n_component - 1).all()
+
+
+COORDS = {"none": {}, "as they are": {"draw": np.arange(5)}, "of later draws": {"draw": np.arange(5, 10)}}
+
+
+@pytest.mark.parametrize(
+    ("posterior", "group", "moves"),
+    [
+        ("none", "none", True), ("none", "of later draws", True), ("of later draws", "none", True),
+        ("as they are", "of later draws", False), ("of later draws", "of later draws", True),
+    ],
+)
+def test_a_group_belongs_to_the_posterior_unless_its_draws_are_others(posterior, group, moves):
+    variables = {"means": (("chain", "draw", "component"), np.tile([1.0, 0.0], (2, 5, 1)))}
+    tree = xr.DataTree.from_dict({
+        "posterior": xr.Dataset(variables, COORDS[posterior]), "predictions": xr.Dataset(variables, COORDS[group])})
+    done = relabel.relabel(tree)["predictions/means"]
+    assert (done == ([0.0, 1.0] if moves else [1.0, 0.0])).all()
+
+
+def test_a_group_of_fewer_draws_stays_as_it_is():
+    variables = {"means": (("chain", "draw", "component"), np.tile([1.0, 0.0], (2, 5, 1)))}
+    fewer = xr.Dataset(variables).isel(draw=slice(3))
+    tree = xr.DataTree.from_dict({"posterior": xr.Dataset(variables), "predictions": fewer})
+    xr.testing.assert_identical(relabel.relabel(tree)["predictions"].to_dataset(), fewer)
+
+
+def test_coordinates_of_the_whole_tree_stay_there():
+    tree = trace()[0]
+    tree = xr.DataTree.from_dict({"/": xr.Dataset(coords={"draw": np.arange(50) * 2})} | {
+        name: group.to_dataset() for name, group in tree.children.items() if name != "predictions"})
+    done = relabel.relabel(tree)
+    assert [*done.to_dataset().coords] == ["draw"]
+    assert "draw" not in done["sample_stats"].to_dataset(inherit=False).coords
+
+
+@pytest.mark.parametrize("method", ["ecr", "ecr-iterative"])
+def test_a_component_that_has_no_observation_keeps_its_place(method):
+    tree, _, _, points = trace()
+    few = tree.posterior["z"].clip(max=1)
+    tree["posterior"] = tree.posterior.to_dataset().assign(z=few)
+    done = relabel.relabel(tree, method, allocations="z", pivot=np.clip(points, 0, 1) if method == "ecr" else None)
+    assert done.posterior["permutation"].shape == (2, 50, 3)
+
+
+def test_the_iterations_are_as_many_as_the_methods_own_unless_told():
+    default = [inspect.signature(run).parameters["max_iterations"].default
+               for run in (relabel.relabel, relabel.stephens, relabel.ecr_iterative)]
+    assert len({*default}) == 1
+    assert relabel.relabel(trace()[0]).posterior["permutation"].attrs["iterations"] == 1
+
+
+def test_a_single_draw_is_relabelled():
+    tree = xr.DataTree.from_dict({"posterior": trace()[0].posterior.to_dataset().isel(chain=[0], draw=[0])})
+    means = relabel.relabel(tree, "pra", pivot={"means": [0, 5, 10]}).posterior["means"]
+    assert (means.diff("component") > 0).all()
+    with pytest.raises(ValueError, match="^pivot: expected 3 numbers for 'means', got shape"):
+        relabel.relabel(tree, "pra", pivot={"means": [0, 5]})
 
 
 def test_relabelled_twice_keeps_what_the_components_were_at_first():
@@ -692,6 +811,23 @@ def test_memberships_are_bayes_rule(sigma, weights):
     assert list(p["component"].to_numpy()) == ["a", "b", "c"] and list(p["chain"].to_numpy()) == [1, 2]
 
 
+def test_memberships_are_named_and_keep_the_coordinates_of_draws_and_components():
+    tree = mixture()
+    tree["posterior"] = tree.posterior.to_dataset().assign_coords(
+        rank=(("chain", "draw", "component"), np.arange(42).reshape(2, 7, 3)), other=("draw", np.arange(7)))
+    p = relabel.memberships(tree, [0.0])
+    assert p.name == "memberships"
+    assert {*p.coords} == {"chain", "component", "rank", "other"}
+    xr.testing.assert_equal(p, relabel.memberships(tree, [0.0], sigma=1.0))
+
+
+def test_memberships_of_a_single_draw_are_those_of_many():
+    tree = mixture()
+    one = xr.DataTree.from_dict({"posterior": tree.posterior.to_dataset().isel(chain=[1], draw=[2])})
+    xr.testing.assert_allclose(
+        relabel.memberships(one, [0.0, 1.0]), relabel.memberships(tree, [0.0, 1.0]).isel(chain=[1], draw=[2]))
+
+
 def test_memberships_are_stable_far_out():
     means = xr.DataArray([[[-1.0, 1.0], [-1e6, 1e6], [1.0, 1.0]]], dims=("chain", "draw", "component"))
     tree = xr.DataTree.from_dict({"posterior": xr.Dataset({"means": means})})
@@ -729,6 +865,36 @@ def test_drawn_allocations_have_their_probabilities():
     xr.testing.assert_identical(relabel.draw_allocations(p, 3), z)
     assert relabel.draw_allocations(p.transpose("component", ...), 3).equals(z)
     assert (relabel.draw_allocations(p, 4) != z).any()
+    assert z.name == "allocations"
+    labelled = relabel.draw_allocations(p.assign_coords(component=["a", "b", "c"]), 3)
+    assert "component" not in labelled.coords
+
+
+def test_one_component_has_all_allocations():
+    p = xr.DataArray(np.ones((1, 1, 1, 1)), dims=("chain", "draw", "obs", "component"))
+    assert relabel.draw_allocations(p, 0).values.tolist() == [[[0]]]
+
+
+@pytest.mark.parametrize(("random", "p", "label"), [(0.0, [0.0, 1.0], 1), (1 - 1e-7, [0.5, 0.5 - 5e-7, 0.0], 1)])
+def test_what_is_impossible_is_not_drawn(random, p, label, monkeypatch):
+    """Neither by the least random number, nor by the largest where rounding has left the sum below 1."""
+
+    class Extreme:
+        def random(self, size):
+            return np.full(size, random)
+
+    monkeypatch.setattr(data, "generator", lambda seed: Extreme())
+    array = xr.DataArray(np.array(p)[None, None, None], dims=("chain", "draw", "obs", "component"))
+    assert relabel.draw_allocations(array, 0).item() == label
+
+
+def test_a_fingerprint_is_of_the_permutations_and_not_of_the_order_of_dims():
+    tree = trace()[0]
+    assert relabel.fingerprint(tree.posterior) == 0
+    once = relabel.relabel(tree).posterior
+    assert relabel.fingerprint(once) != 0
+    for dims in (("draw", "chain", "component"), ("component", "draw", "chain")):
+        assert relabel.fingerprint(once.to_dataset().transpose(*dims, ...)) == relabel.fingerprint(once)
 
 
 # what is refused
@@ -869,6 +1035,28 @@ def test_a_variable_left_behind_under_a_dim_of_its_own_is_warned_of():
     one = pytest.warns(UserWarning, match="sigma stays as it is; if its dim 'sigma_dim_0' counts")
     with one, pytest.warns(UserWarning, match="weights stays"):
         relabel.relabel(unlabelled_dims(), "order", component_dim="means_dim_0")
+
+
+def test_the_warning_of_a_variable_left_behind_points_at_who_asked():
+    tree = unlabelled_dims()
+    tree["posterior"] = tree.posterior.to_dataset().drop_vars("weights")
+    with pytest.warns(UserWarning, match="sigma stays") as seen:
+        relabel.relabel(tree, "order", component_dim="means_dim_0")
+    assert [one.filename for one in seen] == [__file__]
+
+
+def test_as_many_draws_as_components_are_no_dim_of_components():
+    tree = xr.DataTree.from_dict({"posterior": trace()[0].posterior.to_dataset().isel(chain=[0], draw=slice(3))})
+    assert relabel.relabel(tree, component_dim=["component", "to"]).posterior.sizes["draw"] == 3
+
+
+@pytest.mark.parametrize("names", [["a", "b"], [1, 0]])
+def test_several_dims_may_have_coordinates_of_their_own(names):
+    tree, dims = unlabelled_dims(), ["means_dim_0", "sigma_dim_0", "weights_dim_0"]
+    named = tree.posterior.to_dataset().assign_coords(means_dim_0=[0, 1], sigma_dim_0=names)
+    p = relabel.memberships(xr.DataTree.from_dict({"posterior": named}), [0.2], component_dim=dims)
+    np.testing.assert_array_equal(p, relabel.memberships(tree, [0.2], component_dim=dims))
+    assert p["means_dim_0"].values.tolist() == [0, 1]
 
 
 def test_several_dims_are_relabelled_together():

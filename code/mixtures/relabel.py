@@ -181,7 +181,7 @@ def _pra(
         missing = [name for name in names if name not in given]
         if missing:
             raise ValueError(f"pivot: expected entries {', '.join(names)}, got none for {missing[0]!r}")
-        arrays = [data.numbers(getattr(given[name], "values", given[name]), f"pivot[{name!r}]") for name in names]
+        arrays = [data.numbers(given[name], f"pivot[{name!r}]") for name in names]
         for name, array, part in zip(names, arrays, parts, strict=True):
             if array.shape[:1] != part.shape[1:2] or array.size != part[0].size:
                 raise ValueError(f"pivot: expected {part[0].size} numbers for {name!r}, got shape {[*array.shape]}")

@@ -1,0 +1,119 @@
+"""What a refusal says, to the word: a reader has nothing else to go by."""
+
+import re
+
+import numpy as np
+import pytest
+import xarray as xr
+from mixtures import relabel
+
+DIMS = ("chain", "draw", "component")
+TWO = np.array([[[0.0, 1.0], [3.0, 2.0]]])
+WORDS = np.array([[["a", "b"], ["c", "d"]]])
+
+
+def trace(stats=None, **variables):
+    """Return a trace of one chain; all variables have components."""
+    groups = {"posterior": xr.Dataset({name: (DIMS, array) for name, array in variables.items()})}
+    return xr.DataTree.from_dict(groups | ({} if stats is None else {"sample_stats": xr.Dataset(stats)}))
+
+
+def said(argument, message, run, *arguments, **keywords):
+    """Return a case: what is to be said, and who is to say it."""
+    return pytest.param(f"{argument}: {message}", run, arguments, keywords, id=f"{argument}: {message[:60]}")
+
+
+def with_group(name, **variables):
+    """Return the trace of two means, with variables added to one of its groups."""
+    groups = {key: group.to_dataset() for key, group in T.children.items()}
+    groups[name] = groups.get(name, xr.Dataset()).assign(variables)
+    return xr.DataTree.from_dict(groups)
+
+
+def kept_of(dim, size, **attrs):
+    """Return a trace with a variable that has the name of a kept permutation."""
+    return with_group("posterior", permutation=(("chain", "draw", dim), np.zeros((1, 2, size), dtype=int), attrs))
+
+
+T = trace(means=TWO, words=WORDS)
+P = relabel.memberships(T, [0.0, 1.0, 2.0])
+UNREAL = "expected an array of real numbers, got {} (<U1 is not real)"
+NO_DENSITY = "expected one, for the sample statistics have no log density (lp, logp, lp__)"
+
+CASES = [
+    # memberships
+    said("sigma", UNREAL.format("DataArray"), relabel.memberships, T, [0.0], sigma="words"),
+    said("sigma", UNREAL.format("list"), relabel.memberships, T, [0.0], sigma=["a", "b"]),
+    said("p", "expected a DataArray, got ndarray", relabel.draw_allocations, P.values, 1),
+    said("p", "expected probabilities that sum to 1 over 'component', at least one of them",
+         relabel.draw_allocations, P.isel(obs=[]), 1),
+    # pivots and probabilities
+    said("pivot", NO_DENSITY, relabel.relabel, T, "pra"),
+    said("pivot", NO_DENSITY, relabel.relabel, trace({"lp": (DIMS[:2], [[np.nan, np.nan]])}, means=TWO), "pra"),
+    said("pivot", NO_DENSITY, relabel.relabel, trace({"lp": (DIMS[:2], [[1.0, 2.0, 3.0]])}, means=TWO), "pra"),
+    said("pivot", "expected entries means, words, got none for 'words'", relabel.relabel, trace(means=TWO, words=TWO),
+         "pra", var_name=["means", "words"], pivot={"means": [0, 1]}),
+    said("pivot['means']", UNREAL.format("list"), relabel.relabel, T, "pra", pivot={"means": ["a", "b"]}),
+    said("pivot", "expected 2 numbers for 'means', got shape [1, 2]", relabel.relabel, trace(means=TWO[:, :1]), "pra",
+         pivot={"means": [[0.0, 1.0]]}),
+    said("var_name", "expected a variable of the posterior (means, words), got 'mu'", relabel.relabel, T, "pra",
+         var_name="mu", pivot=[0, 1]),
+    said("probabilities", "expected a variable of the posterior (means, words), got 'p'", relabel.relabel, T, "stephens",
+         probabilities="p"),
+    said("probabilities", "expected the posterior's own draws, in its order", relabel.relabel,
+         xr.DataTree.from_dict({"posterior": T.posterior.to_dataset().assign_coords(draw=[4, 5])}), "stephens",
+         probabilities=P.assign_coords(draw=[5, 4])),
+    said("weights", UNREAL.format("list"), relabel.memberships, T, [0.0], weights=["a", "b"]),
+    said("means", UNREAL.format("DataArray"), relabel.memberships, T, [0.0], means="words"),
+    said("means", "expected finite numbers, but 'means' has 1 that are not", relabel.memberships,
+         trace(means=np.where(TWO == 3, np.nan, TWO)), [0.0]),
+    said("means", "expected 'means' to have dim 'component', got ('chain', 'draw')", relabel.memberships,
+         xr.DataTree.from_dict({"posterior": xr.Dataset({"means": (DIMS[:2], [[0.0]])})}), [0.0]),
+    said("means", "expected a variable of the posterior (none), got 'means'", relabel.memberships,
+         xr.DataTree.from_dict({"posterior": xr.Dataset(coords={"chain": [0], "draw": [0]})}), [0.0]),
+    said("tree", "expected a DataTree, got Dataset", relabel.memberships, T.posterior.to_dataset(), [0.0]),
+    said("tree", "expected a posterior group, got groups prior, warm", relabel.memberships,
+         xr.DataTree.from_dict({"prior": xr.Dataset(), "warm": xr.Dataset()}), [0.0]),
+    said("tree", "expected a posterior group, got groups none; give the whole trace, not its posterior",
+         relabel.memberships, xr.DataTree(T.posterior.to_dataset()), [0.0]),
+    # relabel
+    said("method", "expected one of order, pra, ecr, ecr-iterative, stephens, got 'sort'", relabel.relabel, T, "sort"),
+    said("component_dim", "expected a name or a list of names, got ndarray", relabel.relabel, T,
+         component_dim=np.zeros(2)),
+    said("component_dim", "expected a name or a list of names, got [3]", relabel.relabel, T, component_dim=[3]),
+    said("component_dim", "expected dims of the posterior (component, other), got 'cluster'", relabel.relabel,
+         kept_of("other", 3), component_dim="cluster"),
+    said("component_dim", "expected dims of the posterior (component), got 'draw'", relabel.relabel, T,
+         component_dim="draw"),
+    said("component_dim", "expected dims of the posterior (none), got 'component'", relabel.relabel,
+         xr.DataTree.from_dict({"posterior": xr.Dataset({"total": (DIMS[:2], [[0.0]])})})),
+    said("component_dim", "expected 3 components as 'stephens' has, got 2", relabel.relabel, T, "stephens",
+         probabilities=xr.DataArray(np.full((1, 2, 4, 3), 1 / 3), dims=(*DIMS[:2], "obs", "component"))),
+    # carrying out
+    said("perm", "expected integers of shape [draw, component], none of them 0, got float64 [2, 2]", relabel.apply,
+         TWO[0], TWO[0]),
+    said("perm", "expected a permutation of 0 to 1 in each row", relabel.apply, TWO[0], [[0, 1], [1, 2]]),
+    said("z", "expected labels from 0 to 1, got 0 to 2", relabel.apply_to_allocations, [[0, 2]], [[0, 1]]),
+    said("z", "expected integers that can hold 129 labels, got int8", relabel.apply_to_allocations,
+         np.zeros((1, 3), np.int8), [range(129)]),
+    said("z", "expected shape [draw, ...] with 1 draws, got []", relabel.apply_to_allocations, 0, [[0, 1]]),
+    said("z", "expected labels that are integers, got float64", relabel.apply_to_allocations, [[0.0]], [[0, 1]]),
+    said("tree", "expected no variable 'permutation', or one that relabel made of the same components", relabel.relabel,
+         kept_of("component", 2)),
+    said("tree", "expected no variable 'permutation', or one that relabel made of the same components", relabel.relabel,
+         kept_of("other", 3, method="order")),
+    said("allocations", "expected a variable of the posterior (means, words), got 'z'", relabel.relabel, T,
+         allocations="z"),
+    said("allocations", "expected 'means' to have dims chain and draw, and none of ('component',)", relabel.relabel, T,
+         allocations="means"),
+    said("allocations", "expected 'x' to have dims chain and draw, and none of ('component',)", relabel.relabel,
+         with_group("posterior", x=("draw", [0, 1])), allocations="x"),
+    said("component_dim", "expected 2 entries of 'component' in every group", relabel.relabel,
+         with_group("predictions", means=(DIMS, np.zeros((1, 2, 3))))),
+]
+
+
+@pytest.mark.parametrize(("message", "run", "arguments", "keywords"), CASES)
+def test_a_refusal_says_what_was_expected_and_what_was_found(message, run, arguments, keywords):
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        run(*arguments, **keywords)
