@@ -1,0 +1,199 @@
+"""Whether chains agree: quantities by hand, R-hat and ESS by ArviZ on one quantity at a time."""
+
+import numpy as np
+import pytest
+import xarray as xr
+from arviz_stats import ess, rhat
+from mixtures import agreement, labels
+from scipy.stats import chi2, norm, rankdata
+
+
+def trace(density=None, **values):
+    """Return a trace of arrays [chain, draw, component, entry]."""
+    n_chain = len(next(iter(values.values())))
+    return labels.Trace(values, tuple(values), np.arange(n_chain), density or {})
+
+
+def quantities(found):
+    return {name: (kind, draws.tolist()) for name, kind, draws in found}
+
+
+def noise(*shape, seed=0):
+    return np.random.default_rng(seed).normal(size=shape)
+
+
+PLACE = np.array([[[[3.0, 0.0], [1.0, 4.0], [2.0, 9.0]], [[5.0, 1.0], [6.0, 1.0], [4.0, 1.0]]]])
+WEIGHT = np.array([[[[0.5], [0.2], [0.3]], [[0.1], [0.2], [0.7]]]])
+
+
+def test_raw_labels_are_the_entries_as_they_are():
+    found = quantities(agreement.raw_labels(trace(place=PLACE, w=WEIGHT)))
+    assert found == {
+        "place[0, 0]": ("raw labels", [[3, 5]]), "place[0, 1]": ("raw labels", [[0, 1]]),
+        "place[1, 0]": ("raw labels", [[1, 6]]), "place[1, 1]": ("raw labels", [[4, 1]]),
+        "place[2, 0]": ("raw labels", [[2, 4]]), "place[2, 1]": ("raw labels", [[9, 1]]),
+        "w[0]": ("raw labels", [[0.5, 0.1]]), "w[1]": ("raw labels", [[0.2, 0.2]]), "w[2]": ("raw labels", [[0.3, 0.7]]),
+    }
+
+
+def test_label_free_quantities_are_sorted_relabelled_summed_and_apart():
+    density = np.array([[-3.0, -4.0]])
+    order = np.array([[[1, 2, 0], [2, 0, 1]]])
+    found = agreement.label_free(trace({"log density": density}, place=PLACE, w=WEIGHT), order)
+    names = {name: kind for name, kind, _ in found}
+    found = {name: draws[0].tolist() for name, _, draws in found}
+    assert {k: v for k, v in found.items() if names[k] == "sorted"} == {
+        "sorted place[0, 0]": [1, 4], "sorted place[1, 0]": [2, 5], "sorted place[2, 0]": [3, 6],
+        "sorted place[0, 1]": [0, 1], "sorted place[1, 1]": [4, 1], "sorted place[2, 1]": [9, 1],
+        "sorted w[0]": [0.2, 0.1], "sorted w[1]": [0.3, 0.2], "sorted w[2]": [0.5, 0.7],
+    }
+    assert {k: v for k, v in found.items() if names[k] == "relabelled"} == {
+        "relabelled place[0, 0]": [1, 4], "relabelled place[1, 0]": [2, 5], "relabelled place[2, 0]": [3, 6],
+        "relabelled place[0, 1]": [4, 1], "relabelled place[1, 1]": [9, 1], "relabelled place[2, 1]": [0, 1],
+        "relabelled w[0]": [0.2, 0.7], "relabelled w[1]": [0.3, 0.1], "relabelled w[2]": [0.5, 0.2],
+    }
+    assert {k: v for k, v in found.items() if names[k] == "sums"} == {
+        "sum of place[0]": [6, 15], "sum of place[1]": [13, 3], "sum of w": pytest.approx([1, 1])}
+    apart = np.sort([[np.hypot(2, 4), np.hypot(1, 9), np.hypot(1, 5)], [1, 1, 2]]).T
+    assert {k: v for k, v in found.items() if names[k] == "distances"} == {
+        f"distance {i} in place": pytest.approx(apart[i]) for i in range(3)
+    } | {f"distance {i} in w": pytest.approx(d) for i, d in enumerate(([0.1, 0.1], [0.2, 0.5], [0.3, 0.6]))}
+    assert {k: v for k, v in found.items() if names[k] == "log density"} == {"log density": [-3, -4]}
+    assert len(found) == 9 + 9 + 3 + 6 + 1
+
+
+def within(draws):
+    """Return the effective draws of half a chain of one quantity [chain, draw], each half compared with itself."""
+    n = draws.shape[1] // 2
+    halves = np.concatenate([(chain[-2 * n : -n], chain[-n:]) for chain in draws])
+
+    def effective(values):
+        scores = norm.ppf((rankdata(values).reshape(values.shape) - 0.375) / (values.size + 0.25))
+        scores = scores - scores.mean(axis=1, keepdims=True)
+        whole = xr.DataArray(scores.reshape(len(draws), 2 * n), dims=("chain", "draw"))
+        return np.clip(float(ess(whole, method="mean")) / len(halves), 1, n)
+
+    return min(effective(halves), effective(np.abs(halves - np.median(halves))))
+
+
+@pytest.mark.parametrize(("n_chain", "n_draw"), [(4, 100), (2, 51), (3, 500), (1, 80), (1, 101)])
+def test_scores_are_those_of_arviz_on_each_quantity(n_chain, n_draw):
+    slow = 0.3 * noise(n_chain, n_draw, seed=1).cumsum(axis=1)
+    every = {"quick": noise(n_chain, n_draw), "slow": slow, "uneven": np.exp(noise(n_chain, n_draw, seed=2))}
+    found = agreement.convergence([(name, name.upper(), draws) for name, draws in every.items()])
+    assert found["quantity"].values.tolist() == [*every]
+    assert found["kind"].values.tolist() == ["QUICK", "SLOW", "UNEVEN"]
+    degrees = 2 * n_chain - 1
+    for name, draws in every.items():
+        one = found.sel(quantity=name)
+        array = xr.DataArray(draws, dims=("chain", "draw"))
+        even = xr.DataArray(draws[:, n_draw % 2 :].reshape(2 * n_chain, -1), dims=("chain", "draw"))
+        assert float(one["rhat"]) == pytest.approx(float(rhat(array if n_chain > 1 else even)))
+        assert float(one["ess"]) == pytest.approx(float(ess(array)))
+        lift = np.sqrt(1 + chi2.isf(1e-3 / 6, degrees) / degrees / within(draws))
+        assert float(one["alarm"]) == pytest.approx(np.clip(lift, 1.01, 1.1))
+
+
+def test_the_alarm_lies_between_the_strict_rule_and_the_older_one():
+    many, few = (agreement.convergence([("x", "", noise(4, n))]) for n in (20_000, 20))
+    assert float(many["alarm"].item()) == 1.01 and float(few["alarm"].item()) == 1.1
+
+
+@pytest.mark.parametrize("n_chain", [1, 2, 4])
+@pytest.mark.parametrize("n_quantity", [1, 3])
+def test_draws_are_enough_where_independent_ones_would_keep_below_the_older_rule(n_chain, n_quantity):
+    degrees = 2 * n_chain - 1
+    half = chi2.isf(1e-3 / (2 * n_quantity), degrees) / degrees / (1.1**2 - 1)
+    for n_draw, expected in ((2 * int(np.ceil(half)), True), (2 * int(np.ceil(half)) - 2, False)):
+        found = agreement.convergence([(str(i), "", noise(n_chain, n_draw, seed=i)) for i in range(n_quantity)])
+        assert found.attrs == {"enough_draws": expected}
+
+
+def test_the_first_draw_is_left_out_of_halves_where_they_are_odd():
+    draws = noise(1, 51)
+    other = draws.copy()
+    other[0, 0] = 1e6
+    one, two = (agreement.convergence([("x", "", d)])["rhat"].item() for d in (draws, other))
+    assert one == two
+
+
+def test_what_never_moves_has_no_score():
+    still, rounded = np.full((2, 50), 7.0), 7.0 + 1e-10 * noise(2, 50)
+    each_its_own = np.repeat([[1.0], [2.0]], 50, axis=1)
+    every = {"still": still, "rounded": rounded, "x": noise(2, 50), "small": 1e-12 * noise(2, 50)}
+    found = agreement.convergence([(name, "", draws) for name, draws in every.items()])
+    assert found["quantity"].values.tolist() == ["x", "small"]
+    assert not agreement.fails(found.sel(quantity="x"))
+    with np.errstate(all="ignore"):
+        apart = agreement.convergence([("own", "", each_its_own), ("x", "", noise(2, 50))]).sel(quantity="own")
+    assert agreement.fails(apart)
+
+
+@pytest.mark.parametrize(("value", "alarm", "fails"), [
+    (1.0, 1.01, False), (1.01, 1.01, False), (1.011, 1.01, True), (np.inf, 1.1, True), (np.nan, 1.1, True)])
+def test_an_r_hat_above_the_alarm_fails_and_so_does_one_that_is_no_number(value, alarm, fails):
+    assert agreement.fails(xr.Dataset({"rhat": value, "alarm": alarm})) is fails
+
+
+def scores(n_chain, n_draw):
+    """Return independent draws, and what they are to be called."""
+    return noise(n_chain, n_draw)
+
+
+def quantity(draws):
+    return [("x", "", draws)]
+
+
+def test_the_farthest_chains_are_left_out_one_by_one():
+    draws = scores(5, 200)
+    draws[3] += 3
+    every = np.ones(5, dtype=bool)
+    assert agreement.sound_chains(quantity(draws), every).tolist() == [True, True, True, False, True]
+    draws[0] -= 9
+    assert agreement.sound_chains(quantity(draws), every).tolist() == [False, True, True, False, True]
+    assert every.all(), "what it was given is as it was"
+
+
+def test_a_chain_may_differ_in_width_alone():
+    draws = scores(4, 500)
+    draws[2] *= 6
+    assert agreement.sound_chains(quantity(draws), np.ones(4, dtype=bool)).tolist() == [True, True, False, True]
+
+
+def test_one_quantity_of_several_may_give_a_chain_away():
+    alike, other = scores(4, 300), noise(4, 300, seed=5)
+    other[1] += 2
+    found = agreement.sound_chains([("x", "", alike), ("y", "", other)], np.ones(4, dtype=bool))
+    assert found.tolist() == [True, False, True, True]
+
+
+def test_chains_that_do_not_move_are_not_sound_and_do_not_count():
+    draws = scores(4, 200)
+    draws[0] += 50
+    moving = np.array([False, True, True, True])
+    assert agreement.sound_chains([], moving).tolist() == moving.tolist()
+    assert agreement.sound_chains(quantity(draws), moving).tolist() == moving.tolist()
+
+
+def test_no_chain_is_sound_where_no_two_agree():
+    draws = scores(4, 200) + 20 * np.arange(4)[:, None]
+    assert not agreement.sound_chains(quantity(draws), np.ones(4, dtype=bool)).any()
+    assert not agreement.sound_chains(quantity(draws[:2]), np.ones(2, dtype=bool)).any()
+    assert not agreement.sound_chains(quantity(draws), np.array([True, False, False, False])).any()
+
+
+def test_two_chains_that_agree_are_sound():
+    draws = scores(4, 200)
+    draws[1:3] += [[40], [-40]]
+    assert agreement.sound_chains(quantity(draws), np.ones(4, dtype=bool)).tolist() == [True, False, False, True]
+
+
+def test_chains_that_keep_one_number_agree_on_it():
+    draws = np.zeros((4, 100))
+    draws[2] = 1
+    assert agreement.sound_chains(quantity(draws), np.ones(4, dtype=bool)).tolist() == [True, True, False, True]
+
+
+def test_ties_have_the_scores_of_their_mean_rank():
+    found = agreement._scores(np.array([[[1.0], [5.0]], [[5.0], [9.0]]]))
+    np.testing.assert_allclose(found[..., 0], norm.ppf((np.array([[1, 2.5], [2.5, 4]]) - 0.375) / 4.25))
