@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from bookbuild.pdf import QUIET, chromium
 from hypothesis import settings
+from mixtures import data, exact
 from playwright.sync_api import sync_playwright
 
 settings.register_profile("book", derandomize=True, deadline=None, max_examples=100, database=None)
@@ -59,6 +60,18 @@ SETTINGS = {
 def setting(request):
     """Weights, scales and priors of two components, equal and not."""
     return request.param
+
+
+@pytest.fixture(scope="session")
+def posterior():
+    """Return the posterior of dataset 0."""
+    return exact.posterior(data.simulate(0))
+
+
+@pytest.fixture(scope="session")
+def flat():
+    """One observation that tells nothing: the posterior is the prior, two standard normals."""
+    return exact.posterior([0.0], prior_sd=1.0, sigma=1e6)
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,8 @@ import re
 import numpy as np
 import pytest
 import xarray as xr
-from mixtures import relabel
+from mixtures import exact, relabel, variational
+from mixtures.gaussians import Gaussian
 
 DIMS = ("chain", "draw", "component")
 TWO = np.array([[[0.0, 1.0], [3.0, 2.0]]])
@@ -36,6 +37,8 @@ def kept_of(dim, size, **attrs):
 
 
 T = trace(means=TWO, words=WORDS)
+Q = Gaussian.of([-1, 1], [0.2, 0.3])
+UNEQUAL = exact.posterior([-1.0, 0.0, 2.0], weights=(0.4, 0.6))
 P = relabel.memberships(T, [0.0, 1.0, 2.0])
 UNREAL = "expected an array of real numbers, got {} (<U1 is not real)"
 NO_DENSITY = "expected one, for the sample statistics have no log density (lp, logp, lp__)"
@@ -89,6 +92,29 @@ CASES = [
          xr.DataTree.from_dict({"posterior": xr.Dataset({"total": (DIMS[:2], [[0.0]])})})),
     said("component_dim", "expected 3 components as 'stephens' has, got 2", relabel.relabel, T, "stephens",
          probabilities=xr.DataArray(np.full((1, 2, 4, 3), 1 / 3), dims=(*DIMS[:2], "obs", "component"))),
+    # Gaussians
+    said("space", "expected one of 'raw', 'log gap', 'centred', got ['raw']", Gaussian, [0, 0], np.eye(2), ["raw"]),
+    said("mean", "expected finite numbers of shape [2], got [0.0]", Gaussian, [0], np.eye(2)),
+    said("mean", "expected finite numbers of shape [2], got [0.0, nan]", Gaussian, [0, np.nan], np.eye(2)),
+    said("mean", UNREAL.format("list"), Gaussian, ["a", "b"], np.eye(2)),
+    said("mean", UNREAL.format("list"), Gaussian.of, ["a", "b"], [1, 1]),
+    said("covariance", "expected finite numbers of shape [2, 2], got [1.0, 1.0]", Gaussian, [0, 0], [1, 1]),
+    said("covariance", "expected symmetric and positive definite, got [[1.0, 2.0], [2.0, 1.0]]", Gaussian, [0, 0],
+         [[1, 2], [2, 1]]),
+    said("draws", "expected a positive whole number, got 0", Q.sample, 0, 1),
+    said("gaussian", "expected a Gaussian, such as that of a fit, got list", variational.symmetrise, [0, 1]),
+    said("q", "expected a Gaussian, such as that of a fit, or a Symmetrised, got list", variational.importance, [0, 1],
+         None, 100, 1),
+    said("draws", "expected a whole number of a hundred or more, got 99", variational.importance, Q, None, 99, 1),
+    said("posterior", "expected exchangeable components, for symmetrised labels", variational.elbo,
+         variational.symmetrise(Q), UNEQUAL),
+    said("family", "expected one of 'mean-field', 'full-rank', got 'advi'", variational.best, UNEQUAL, "advi"),
+    said("family", "expected one of 'mean-field', 'full-rank', got 'advi'", variational.curvature, Q, UNEQUAL, "advi"),
+    said("space", "expected one of 'raw', 'log gap', 'centred', got 1", variational.best, UNEQUAL, space=1),
+    said("start", "expected one of 'mode', 'saddle', got 'top'", variational.best, UNEQUAL, start="top"),
+    said("start", "expected a Gaussian in the space 'centred', got one in 'raw'", variational.best, UNEQUAL,
+         space="centred", start=Q),
+    said("start", "a saddle needs the raw space and exchangeable components", variational.best, UNEQUAL, start="saddle"),
     # carrying out
     said("perm", "expected integers of shape [draw, component], none of them 0, got float64 [2, 2]", relabel.apply,
          TWO[0], TWO[0]),

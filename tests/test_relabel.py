@@ -895,6 +895,8 @@ def test_a_fingerprint_is_of_the_permutations_and_not_of_the_order_of_dims():
     assert relabel.fingerprint(once) != 0
     for dims in (("draw", "chain", "component"), ("component", "draw", "chain")):
         assert relabel.fingerprint(once.to_dataset().transpose(*dims, ...)) == relabel.fingerprint(once)
+    small = once.to_dataset().assign(permutation=once["permutation"].astype("int8"))
+    assert relabel.fingerprint(small) == relabel.fingerprint(once)
 
 
 # what is refused

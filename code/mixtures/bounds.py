@@ -55,7 +55,7 @@ def log_joint(joint: Joint, mu: np.ndarray, slopes: bool = False) -> np.ndarray 
     # a product of a thousand numbers between 1 and 2 does not overflow, and one logarithm does for it
     for i in range(0, joint.x.size, 1000):
         part = powers[:, i : i + 1000]
-        rows = max(1, 50_000 // part.shape[1])
+        rows = 50_000 // part.shape[1]
         for j in range(0, len(mu), rows):
             some = slice(j, j + rows)
             lead = (first[some] - second[some]) @ part
@@ -77,7 +77,8 @@ def log_joint(joint: Joint, mu: np.ndarray, slopes: bool = False) -> np.ndarray 
 def rule(level: int) -> tuple[np.ndarray, np.ndarray]:
     """Return points [m, 2] and weights [m] for means over a standard Gaussian in the plane, finer at each level."""
     spacing, reach = 0.8 * 0.75**level, 8 + level / 2
-    axis = spacing * np.arange(-np.floor(reach / spacing), reach / spacing)
+    last = np.floor(reach / spacing)
+    axis = spacing * np.arange(-last, last + 1)
     points = np.stack(np.meshgrid(axis, axis, indexing="ij"), axis=-1).reshape(-1, 2)
     square = np.sum(points**2, axis=1)
     inside = square <= reach**2
