@@ -155,7 +155,9 @@ def test_the_farthest_chains_are_left_out_one_by_one():
 
 
 def test_a_chain_may_differ_in_width_alone():
-    draws = scores(4, 500)
+    half = scores(4, 250)
+    # no chain has another centre
+    draws = np.concatenate([half, -half], axis=1)
     draws[2] *= 6
     assert agreement.sound_chains(quantity(draws), np.ones(4, dtype=bool)).tolist() == [True, True, False, True]
 
@@ -177,9 +179,14 @@ def test_chains_that_do_not_move_are_not_sound_and_do_not_count():
 
 def test_no_chain_is_sound_where_no_two_agree():
     draws = scores(4, 200) + 20 * np.arange(4)[:, None]
-    assert not agreement.sound_chains(quantity(draws), np.ones(4, dtype=bool)).any()
+    assert agreement.sound_chains(quantity(draws), np.ones(4, dtype=bool)).tolist() == [False] * 4
     assert not agreement.sound_chains(quantity(draws[:2]), np.ones(2, dtype=bool)).any()
     assert not agreement.sound_chains(quantity(draws), np.array([True, False, False, False])).any()
+
+
+def test_the_farthest_is_that_from_the_median_of_the_chains():
+    draws = scores(4, 200) + [[0], [2], [4], [4]]
+    assert agreement.sound_chains(quantity(draws), np.ones(4, dtype=bool)).tolist() == [False, False, True, True]
 
 
 def test_two_chains_that_agree_are_sound():

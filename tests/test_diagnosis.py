@@ -56,7 +56,7 @@ def test_agreement_on_all_is_no_sign_of_switching():
 
 
 @pytest.mark.parametrize(("mode", "split"), [
-    ([0, 0, 1, 0], "3-1"), ([0, 1, 0, 1], "2-2"), ([0, 1, 0, 2], "2-1-1"), ([2, 1, 0, 0, 0, 1], "3-2-1")])
+    ([0, 1], "1-1"), ([0, 0, 1, 0], "3-1"), ([0, 1, 0, 1], "2-2"), ([0, 1, 0, 2], "2-1-1"), ([2, 1, 0, 0, 0, 1], "3-2-1")])
 def test_chains_of_other_labels_have_switched_between(mode, split):
     said = judge(found(mode, np.zeros_like(mode)), sound=np.ones(len(mode)))
     who = f"{len(mode)} chains agree on every label-free quantity"
@@ -66,7 +66,8 @@ def test_chains_of_other_labels_have_switched_between(mode, split):
     assert said.evidence[-1].endswith(f"Mode by chain: {', '.join(map(str, mode))}.")
 
 
-@pytest.mark.parametrize(("switches", "times"), [([0, 1, 0, 0], "1 time"), ([2, 0, 0, 3], "5 times")])
+@pytest.mark.parametrize(("switches", "times"), [
+    ([0, 1, 0, 0], "1 time"), ([0, 1, 0, 1], "2 times"), ([2, 0, 0, 3], "5 times")])
 @pytest.mark.parametrize("mode", [[0, 0, 0, 0], [0, 1, 0, 0]])
 def test_chains_that_change_their_labels_have_switched_within(switches, times, mode):
     said = judge(found(mode, switches))
@@ -121,6 +122,11 @@ def test_where_no_two_chains_agree_each_is_compared_with_itself(sound, turned):
     wrong = found([0, 1, 2, 3], [0, 0, 0, 0] if turned else [5, 5, 5, 5], n_draw=60)
     said = judge(wrong, ["It."], sound=sound, of=trace(n_draw=60, means=means))
     assert said.verdict == (NOT_ONLY if turned else NOT)
+
+
+def test_two_chains_that_agree_are_compared_with_each_other():
+    assert judge(found([0, 1, 1, 1]), ["It."], sound=[1, 1, 0, 0]).verdict == NOT_ONLY
+    assert judge(found([0, 0, 1, 1]), ["It."], sound=[1, 1, 0, 0]).verdict == NOT
 
 
 def test_chains_that_are_sound_in_a_trace_without_failures_are_taken_together():
@@ -221,6 +227,8 @@ def test_chains_that_never_move_are_named():
 def test_the_worst_quantity_is_named():
     assert failures([("sorted x[0]", 1.234)], sound=(0, 0, 0, 0)) == [
         "1 label-free quantity disagrees; the worst, sorted x[0], has R-hat 1.23 (chance allows 1.01)."]
+    two = failures([("a", 1.5), ("b", 1.2)], sound=(0, 0, 0, 0))
+    assert two == ["2 label-free quantities disagree; the worst, a, has R-hat 1.50 (chance allows 1.01)."]
     three = [("a", 1.5), ("b", 2.5), ("c", 2.0)]
     worst = "3 label-free quantities disagree; the worst, b, has R-hat 2.50 (chance allows 1.01)."
     assert failures(three, sound=(0, 1, 0, 0)) == [worst]
@@ -232,6 +240,7 @@ def test_the_worst_quantity_is_named():
 def test_divergences_are_counted():
     missed = "diverged: the sampler has missed some part of the posterior."
     assert failures(divergences=[0, 1, 0, 0]) == [f"1 draw {missed}"]
+    assert failures(divergences=[2, 0, 0, 0]) == [f"2 draws {missed}"]
     assert failures(divergences=[2, 1, 0, 0]) == [f"3 draws {missed}"]
 
 

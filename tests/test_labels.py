@@ -91,6 +91,9 @@ def test_the_pivot_is_the_best_end_of_its_starts_carried_on_over_all_draws(monke
     # every second draw; the first, the middle one and the last of them; and the second end, over all
     assert seen == [(5, 0.0, 1.0), (5, 4.0, 1.0), (5, 8.0, 1.0), (9, 104.0, 2.0)]
     assert (pivot == 204).all() and (scale == 3).all()
+    seen.clear()
+    labels._pivot(z[:3])
+    assert [n for n, *_ in seen] == [3, 3, 3, 3], "of so few, all"
 
 
 # switches and modes
@@ -157,6 +160,8 @@ def test_labels_within_a_group_count_as_one():
     assert modes([[a, b, a, b], [b] * 4], group=[0, 1, 1]) == ([3, 0], [0, 1])
     assert modes([[a, c, a, b], [c] * 4], group=[0, 0, 1]) == ([2, 0], [0, 1])
     assert modes([[a, b], [c, c]], group=[0, 0, 0]) == ([0, 0], [0, 0])
+    counts = labels._modes(np.array([[a, b]]), np.zeros((1, 2, 3, 3)), np.zeros(3, dtype=int), np.array([0]))
+    assert [array.dtype.kind for array in counts] == ["i", "i"]
 
 
 def test_only_pairs_across_groups_can_be_unsure():
@@ -220,6 +225,23 @@ def by_loops(x, chains):
     return best, odds, overlap, twins
 
 
+def compare(values, chains):
+    """Set the labelling of draws against that by loops."""
+    found = labels.find(values, np.array(chains))
+    best, odds, overlap, twins = by_loops(np.concatenate([*values.values()], axis=3), chains)
+    np.testing.assert_array_equal(found.permutation, best)
+    np.testing.assert_allclose(found.overlap, overlap, atol=1e-12)
+    np.testing.assert_array_equal(found.twins, twins)
+    # chained overlaps are one group
+    group = np.arange(len(overlap))
+    if not labels._stuck_apart(best[chains]):
+        for j, k in np.argwhere(overlap >= labels.OVERLAP):
+            group[group == group[k]] = group[j]
+    switches, mode = labels._modes(best, odds, group, np.array(chains))
+    np.testing.assert_array_equal(found.switches, switches)
+    np.testing.assert_array_equal(found.mode, mode)
+
+
 @pytest.mark.parametrize("chains", [[0, 1, 2], [0, 2]])
 @pytest.mark.parametrize("gap", [0.5, 2.0, 6.0])
 @pytest.mark.parametrize("n_component", [2, 3])
@@ -229,19 +251,27 @@ def test_the_labelling_is_that_of_loops(n_component, gap, chains):
     scales = rng.normal(5, 0.1, (3, 40, n_component, 2)) + np.arange(n_component)[:, None] * [0.3, 0.0]
     means[:, ::7], scales[:, ::7] = means[:, ::7, ::-1], scales[:, ::7, ::-1]
     means[1] += 3
-    found = labels.find({"means": means, "sigma": scales}, np.array(chains))
-    best, odds, overlap, twins = by_loops(np.concatenate([means, scales], axis=3), chains)
-    np.testing.assert_array_equal(found.permutation, best)
-    np.testing.assert_allclose(found.overlap, overlap, atol=1e-12)
-    np.testing.assert_array_equal(found.twins, twins)
-    # chained overlaps are one group
-    group = np.arange(n_component)
-    if not labels._stuck_apart(best[chains]):
-        for j, k in np.argwhere(overlap >= labels.OVERLAP):
-            group[group == group[k]] = group[j]
-    switches, mode = labels._modes(best, odds, group, np.array(chains))
-    np.testing.assert_array_equal(found.switches, switches)
-    np.testing.assert_array_equal(found.mode, mode)
+    compare({"means": means, "sigma": scales}, chains)
+
+
+@pytest.mark.parametrize("chains", [[0, 1, 2], [0, 2]])
+def test_the_labelling_of_chains_stuck_apart_is_that_of_loops(chains):
+    """Their components overlap and their labels count all the same; a chain that is left out is surer than they are."""
+    x = np.random.default_rng(1).normal(0, 1, (3, 60, 3, 1)) + np.array([[0], [4.5], [14]])
+    x[1] *= 5
+    x[2] = x[2, :, [1, 0, 2]].transpose(1, 0, 2)
+    compare({"x": x}, chains)
+
+
+def test_log_odds_of_5_are_an_overlap_wherever_the_usual_ones_are():
+    x = np.random.default_rng(1).normal(0, 1, (1, 400, 2, 1)) + np.array([[0], [6]])
+    x[0, :60, 1, 0] = x[0, :60, 0, 0] + np.linspace(0, 6, 60)
+    compare({"x": x}, [0])
+
+
+def test_where_nothing_moves_all_labels_are_kept():
+    still = labels.find({"x": np.tile([[0.0], [3.0]], (2, 9, 1, 1))})
+    assert (still.permutation == [0, 1]).all() and still.switches.tolist() == still.mode.tolist() == [0, 0]
 
 
 def test_twins_are_equal_in_most_draws_and_in_all_entries():
@@ -249,7 +279,7 @@ def test_twins_are_equal_in_most_draws_and_in_all_entries():
     x = rng.normal(size=(1, 100, 3, 2)) * 0.1 + np.array([[0, 0], [3, 0], [6, 0]])
     x[0, :51, 2] = x[0, :51, 1]
     assert np.argwhere(labels.find({"x": x}).twins).tolist() == [[1, 2], [2, 1]]
-    x[0, :2, 2] += 1
+    x[0, 0, 2] += 1
     assert not labels.find({"x": x}).twins.any()
     x[0, :90, 2, 0] = x[0, :90, 1, 0]
     assert not labels.find({"x": x}).twins.any(), "in one entry of two"
@@ -257,13 +287,22 @@ def test_twins_are_equal_in_most_draws_and_in_all_entries():
 
 def test_what_does_not_move_says_nothing_and_is_no_obstacle():
     rng = np.random.default_rng(0)
-    moving, still = rng.normal(size=(2, 50, 2, 1)) * 0.1 + np.array([[0.0], [1.0]]), np.full((2, 50, 2, 1), 1e6)
-    alone, both = labels.find({"x": moving}), labels.find({"x": moving, "still": still})
-    np.testing.assert_array_equal(alone.permutation, both.permutation)
-    np.testing.assert_array_equal(alone.overlap, both.overlap)
-    # rounding is no movement either
-    jitter = still * (1 + 1e-13 * rng.random((2, 50, 2, 1)))
-    np.testing.assert_array_equal(labels.find({"x": moving, "still": jitter}).overlap, alone.overlap)
+    moving = rng.normal(size=(2, 50, 2, 1)) * 0.1 + np.array([[0.0], [0.2]])
+    alone = labels.find({"x": moving})
+    assert 0 < alone.overlap[0, 1] < 1
+    # nor is rounding a movement
+    large = np.full((2, 50, 2, 1), 1e6)
+    for still in (0 * large, large, large * (1 + 1e-13 * rng.random((2, 50, 2, 1)))):
+        both = labels.find({"x": moving, "still": still})
+        np.testing.assert_array_equal(alone.permutation, both.permutation)
+        np.testing.assert_array_equal(alone.overlap, both.overlap)
+    small = labels.find({"x": 1e-15 * moving, "still": large})
+    np.testing.assert_array_equal(small.overlap, alone.overlap)
+
+
+def test_the_labelling_is_right_far_from_zero():
+    x = np.random.default_rng(0).normal(size=(2, 50, 2, 1)) + np.array([[0.0], [2.0]])
+    np.testing.assert_array_equal(labels.find({"x": x + 1e8}).overlap, labels.find({"x": x}).overlap)
 
 
 def test_relabelled_takes_each_draws_components_in_the_pivots_order():
@@ -366,7 +405,7 @@ def test_a_log_density_of_other_draws_is_left_out(density):
 
 def test_divergences_are_counted_in_each_chain():
     diverging = np.zeros((2, 4), dtype=int)
-    diverging[1, :3] = 1
+    diverging[1, :3] = 2
     read = labels.read(tree(statistics(diverging=diverging), means=(DIMS, values(2))), "means", "component")
     assert read.divergences.tolist() == [0, 3] and read.log_density == {}
     for other in ((("chain", "draw"), diverging[:1]), (("draw", "chain"), diverging.T), ("chain", diverging[:, 0])):

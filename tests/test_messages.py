@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 import xarray as xr
-from mixtures import exact, relabel, variational
+from mixtures import exact, relabel, switching, variational
 from mixtures.gaussians import Gaussian
 
 DIMS = ("chain", "draw", "component")
@@ -92,6 +92,29 @@ CASES = [
          xr.DataTree.from_dict({"posterior": xr.Dataset({"total": (DIMS[:2], [[0.0]])})})),
     said("component_dim", "expected 3 components as 'stephens' has, got 2", relabel.relabel, T, "stephens",
          probabilities=xr.DataArray(np.full((1, 2, 4, 3), 1 / 3), dims=(*DIMS[:2], "obs", "component"))),
+    # a trace to be diagnosed
+    said("tree", "expected a DataTree, a Dataset or a DataArray, got ndarray", switching.diagnose, TWO),
+    said("var_name", "expected a name or a list of names, got [3]", switching.diagnose, T, [3]),
+    said("var_name", "expected a name or a list of names, got []", switching.diagnose, T, []),
+    said("var_name", "expected a variable of the posterior (means, words), got 'mu'", switching.diagnose, T, "mu"),
+    said("var_name", "expected a variable of the posterior (none), got 'means'", switching.diagnose, xr.DataTree()),
+    said("tree", "expected 'means' to have dims chain and draw, got ('draw', 'component')", switching.diagnose,
+         xr.DataArray(TWO[0], dims=DIMS[1:])),
+    said("tree", "expected 'means' to have dims chain and draw, got ('chain', 'component')", switching.diagnose,
+         xr.DataArray(TWO[0], dims=("chain", "component"))),
+    said("component_dim", "expected one of the dims ('chain', 'draw', 'component') of 'means', got 'k'",
+         switching.diagnose, T, component_dim="k"),
+    *(said("component_dim", f"expected one of the dims ('chain', 'draw', 'component') of 'means', got '{dim}'",
+           switching.diagnose, T, component_dim=dim) for dim in DIMS[:2]),
+    said("component_dim", "expected at least 2 components, got 1", switching.diagnose, trace(means=TWO[..., :1])),
+    said("tree", "expected at least 1 chain of 4 draws, got sizes {'chain': 1, 'draw': 2, 'component': 2}",
+         switching.diagnose, T),
+    said("tree", "expected at least 1 chain of 4 draws, got sizes {'chain': 0, 'draw': 4, 'component': 2}",
+         switching.diagnose, trace(means=np.zeros((0, 4, 2)))),
+    said("var_name", "expected real numbers for each component, but 'means' does not hold real numbers",
+         switching.diagnose, trace(means=np.full((1, 4, 2), "a"))),
+    said("var_name", "expected real numbers for each component, but 'means' belongs to pairs of components",
+         switching.diagnose, xr.DataArray(np.zeros((1, 4, 2, 2)), dims=(*DIMS, "component_to"))),
     # Gaussians
     said("space", "expected one of 'raw', 'log gap', 'centred', got ['raw']", Gaussian, [0, 0], np.eye(2), ["raw"]),
     said("mean", "expected finite numbers of shape [2], got [0.0]", Gaussian, [0], np.eye(2)),

@@ -93,7 +93,7 @@ def read(tree: xr.DataTree | xr.Dataset | xr.DataArray, var_name: Names, compone
         else:
             notes.append(f"{name} is left out: it {doubt}")
     shape = next(iter(values.values())).shape[:2]
-    chains = posterior["chain"].to_numpy() if "chain" in posterior.coords else np.arange(shape[0])
+    chains = posterior["chain"].to_numpy()
     log_density, divergences = _statistics(tree, shape) if isinstance(tree, xr.DataTree) else ({}, None)
     return Trace(values, tuple(dict.fromkeys(names)), chains, log_density, divergences, tuple(notes))
 

@@ -202,8 +202,7 @@ def _judge(
     n_chain, enough = sound.size, numbers.attrs.pop("enough_draws")
     if failures and sound.sum() < 2:
         # no two chains agree, so that each can only be compared with itself
-        with np.errstate(all="ignore"):
-            own = [labels.find({n: v[[c]] for n, v in trace.values.items()}) for c in range(n_chain)]
+        own = [labels.find({n: v[[c]] for n, v in trace.values.items()}) for c in range(n_chain)]
         switches, modes = np.array([o.switches[0] for o in own]), np.zeros(1, dtype=int)
     else:
         switches, modes = found.switches[sound], found.mode[sound]
@@ -252,7 +251,7 @@ def _collapsed(
     chains = sound if sound.any() else np.ones_like(sound)
     lines = [f"Components {j} and {k} of the pivot are equal in most draws." for j, k in pairs if found.twins[j, k]]
     for name, v in trace.values.items():
-        if v.shape[3] == 1 and (v >= 0).all() and np.allclose(v.sum(axis=2), 1, atol=1e-6):
+        if v.shape[3] == 1 and (v >= 0).all() and np.allclose(v.sum(axis=2), 1):
             usual = np.median(labels.relabelled(v, found.permutation)[chains], axis=(0, 1, 3))
             lines += [f"Component {k} of the pivot is almost empty: its median {name} is {usual[k]:.2g}."
                       for k in np.flatnonzero(usual < EMPTY)]
