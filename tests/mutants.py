@@ -1,6 +1,6 @@
 """Changes the mathematics in small ways, one at a time, and asks whether a test notices. Run by ``make mutants``.
 
-MODULES names other modules than these, TESTS other tests, CHILDREN how many run side by side. What a test has noticed is not
+MODULES names some of the modules, CHILDREN how many mutants are tried side by side. What a test has noticed is not
 tried again until its function changes. A mutant that no test can notice is named in ``equivalent.txt``, with
 the reason; any other that survives ends the command with status 1.
 """
@@ -17,8 +17,22 @@ from typing import NamedTuple
 
 from checkout import ROOT
 
-MODULES = "assignment claims data exact iterative joint lattice measure permutations quadrature saddles"
-TESTS = "assignment claims data exact joint lattice quadrature relabel saddles"
+# modules, and the tests that are near to them: a test from afar notices late, and asks long of what nobody can notice
+NEAR = {
+    "assignment data iterative permutations": "assignment data permutations",
+    "carry memberships relabel transforms": "messages relabel transforms",
+    "agreement labels switching": "agreement diagnosis labels messages switching",
+    "joint lattice quadrature saddles": "joint lattice quadrature saddles",
+    "exact measure": "exact",
+    "bounds gaussians parameters variational": "bounds gaussians messages variational",
+    "claims": "claims properties",
+}
+# where a warning points: the tool's own frames stand between a function and its caller
+POINTS = (
+    "permutations.py::test_the_warning_points_at_who_asked",
+    "relabel.py::test_a_trace_that_did_not_come_to_rest_says_so",
+    "relabel.py::test_the_warning_of_a_variable_left_behind_points_at_who_asked",
+)
 WORK = ROOT / "_build/mutants"
 OPEN = (0, 33)  # the tool's codes for a mutant that survived, and for one that no test reaches
 TOOL = Path(sys.executable).with_name("mutmut")
@@ -48,47 +62,45 @@ def named(mutant):
     return f"{module}.{name.rpartition('__mutmut_')[0].removeprefix('_').strip('ǁ').replace('ǁ', '.')}"
 
 
-def mutmut(*arguments):
+def mutmut(work, *arguments):
     """Return what the tool prints."""
-    return subprocess.run([TOOL, *arguments], cwd=WORK, capture_output=True, encoding="utf-8", check=True).stdout
+    return subprocess.run([TOOL, *arguments], cwd=work, capture_output=True, encoding="utf-8", check=True).stdout
 
 
-def prepare(modules, tests):
+def prepare(work, modules, tests):
     """Lay out the code and the tests as the tool wants them."""
     for folder, source in (("src/mixtures", "code/mixtures"), ("tests", "tests")):
-        shutil.rmtree(WORK / folder, ignore_errors=True)
-        shutil.copytree(ROOT / source, WORK / folder)
-    shutil.copy(ROOT / "pytest.ini", WORK)
+        shutil.rmtree(work / folder, ignore_errors=True)
+        shutil.copytree(ROOT / source, work / folder)
+    shutil.copy(ROOT / "pytest.ini", work)
     lines = ["[mutmut]", "source_paths=src", "also_copy=", "    src", "    pytest.ini", "pytest_add_cli_args="]
-    # the tool's own frames stand between a function and its caller
-    between = ("test_the_warning_points_at_who_asked", "test_a_trace_that_did_not_come_to_rest_says_so",
-               "test_the_warning_of_a_variable_left_behind_points_at_who_asked")
-    lines += ["    -p no:cacheprovider", *(f"    --deselect=tests/test_relabel.py::{name}" for name in between)]
+    lines += ["    -p no:cacheprovider", *(f"    --deselect=tests/test_{name}" for name in POINTS)]
     lines += ["only_mutate=", *(f"    src/mixtures/{name}.py" for name in modules)]
     lines += ["pytest_add_cli_args_test_selection=", *(f"    tests/test_{name}.py" for name in tests)]
-    (WORK / "setup.cfg").write_text("\n".join(lines) + "\n", "utf-8")
+    (work / "setup.cfg").write_text("\n".join(lines) + "\n", "utf-8")
 
 
-def reopen():
+def reopen(work):
     """Have the tool try again what no test has noticed: tests may have been added."""
-    for path in WORK.glob("mutants/src/mixtures/*.meta"):
+    for path in work.glob("mutants/src/mixtures/*.meta"):
         kept = json.loads(path.read_text("utf-8"))
         kept["exit_code_by_key"] = {
             name: None if code in OPEN else code for name, code in kept["exit_code_by_key"].items()
         }
         path.write_text(json.dumps(kept), "utf-8")
     # which tests reach what
-    (WORK / "mutants/mutmut-stats.json").unlink(missing_ok=True)
+    (work / "mutants/mutmut-stats.json").unlink(missing_ok=True)
 
 
-def report(listed):
+def report(work):
     """Print the survivors that nothing explains; return how many they are."""
+    listed = mutmut(work, "results", "--all", "true")
     known = equivalents((ROOT / "tests/equivalent.txt").read_text("utf-8"))
     verdicts = dict(re.findall(r"^ *(\S+): (.+)$", listed, re.MULTILINE))
     noticed = [name for name, verdict in verdicts.items() if verdict in ("killed", "timeout", "caught by type check")]
     needed, left = set(), 0
     for mutant in sorted(verdicts.keys() - set(noticed)):
-        diff = "\n".join(line for line in mutmut("show", mutant).splitlines() if re.match(r"[-+](?![-+])", line))
+        diff = "\n".join(line for line in mutmut(work, "show", mutant).splitlines() if re.match(r"[-+](?![-+])", line))
         reasons = [one for one in known if explains(one, named(mutant), diff)]
         needed.update(reasons)
         if not reasons:
@@ -99,20 +111,34 @@ def report(listed):
         if one not in needed and one.function.partition(".")[0] in asked:
             print(f"tests/equivalent.txt: no mutant needs {one.function} {one.line}")
     equal = len(verdicts) - len(noticed) - left
-    print(f"mutants: of {len(verdicts)}, {len(noticed)} were noticed, {equal} change nothing, {left} survived")
+    print(f"{', '.join(sorted(asked))}: of {len(verdicts)} mutants, {len(noticed)} were noticed, {equal} change nothing, {left} survived")
     return left
 
 
-def main():
-    """Run the tool, and report."""
-    prepare(os.environ.get("MODULES", MODULES).split(), os.environ.get("TESTS", TESTS).split())
-    reopen()
+def tried(work, modules, tests):
+    """Run the tool on some modules, in a folder of their own; return how many mutants are left."""
+    prepare(work, modules, tests)
+    reopen(work)
     children = ["--max-children", os.environ["CHILDREN"]] if "CHILDREN" in os.environ else []
-    with (WORK / "run.log").open("w") as log:
-        run = subprocess.run([TOOL, "run", *children], cwd=WORK, stdout=log, stderr=subprocess.STDOUT, check=False)
+    with (work / "run.log").open("w") as log:
+        run = subprocess.run([TOOL, "run", *children], cwd=work, stdout=log, stderr=subprocess.STDOUT, check=False)
     if run.returncode:
-        sys.exit((WORK / "run.log").read_text("utf-8")[-3000:])
-    sys.exit(1 if report(mutmut("results", "--all", "true")) else 0)
+        sys.exit((work / "run.log").read_text("utf-8")[-3000:])
+    return report(work)
+
+
+def main():
+    """Try the mutants of all modules, or of those that are asked for."""
+    asked = os.environ.get("MODULES", " ".join(NEAR)).split()
+    unknown = {*asked} - {*" ".join(NEAR).split()}
+    if unknown:
+        sys.exit(f"MODULES: expected some of {' '.join(NEAR)}, got {' '.join(sorted(unknown))}")
+    left = 0
+    for group, tests in NEAR.items():
+        modules = [name for name in group.split() if name in asked]
+        if modules:
+            left += tried(WORK / group.split()[0], modules, tests.split())
+    sys.exit(1 if left else 0)
 
 
 if __name__ == "__main__":
