@@ -25,7 +25,7 @@ NEAR = {
     "joint lattice quadrature saddles": "joint lattice quadrature saddles",
     "exact measure": "exact",
     "bounds gaussians parameters variational": "bounds gaussians messages variational",
-    "claims": "claims properties",
+    "claims models": "claims messages models",
 }
 # where a warning points: the tool's own frames stand between a function and its caller
 POINTS = (

@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 import xarray as xr
-from mixtures import exact, relabel, switching, variational
+from mixtures import claims, exact, models, relabel, switching, variational
 from mixtures.gaussians import Gaussian
 
 DIMS = ("chain", "draw", "component")
@@ -115,6 +115,31 @@ CASES = [
          switching.diagnose, trace(means=np.full((1, 4, 2), "a"))),
     said("var_name", "expected real numbers for each component, but 'means' belongs to pairs of components",
          switching.diagnose, xr.DataArray(np.zeros((1, 4, 2, 2)), dims=(*DIMS, "component_to"))),
+    # claims
+    said("name", "expected letters, digits and hyphens, got 'a b'", claims.claim, "a b", 1.0, above=0, says="S."),
+    said("says", "claim a: expected a sentence, got ' '", claims.claim, "a", 1.0, above=0, says=" "),
+    *(said("expected", "claim a: give one of expected, above or below, one_of", claims.claim, "a", 1.0, says="S.", **given)
+      for given in ({}, {"expected": 1, "above": 0}, {"one_of": [1], "below": 2}, {"expected": 1, "one_of": [1]})),
+    said("value", "claim a: expected a number or a string, got list", claims.claim, "a", [1.0], above=0, says="S."),
+    said("above", "claim a: expected a number or a string, got nan", claims.claim, "a", 1.0, above=np.nan, says="S."),
+    said("below", "claim a: expected a number or a string, got inf", claims.claim, "a", 1.0, below=np.inf, says="S."),
+    said("expected", "claim a: expected a number or a string, got nan", claims.claim, "a", 1.0, expected=np.nan, within=1,
+         says="S."),
+    said("one_of", "claim a: expected a number or a string, got NoneType", claims.claim, "a", 1, one_of=[None], says="S."),
+    *(said("one_of", f"claim a: expected a collection of values, got {given!r}", claims.claim, "a", 1, one_of=given,
+           says="S.") for given in (3, "abc", [])),
+    *(said("within", f"claim a: expected a positive tolerance around a number, got {given!r}", claims.claim, "a", 1.0,
+           expected=1, within=given, says="S.") for given in (0, -1.0, np.inf, np.nan, "1")),
+    said("within", "claim a: expected a positive tolerance around a number, got 0.1", claims.claim, "a", 1.0, above=0,
+         within=0.1, says="S."),
+    said("within", "claim a: a measured number needs a tolerance", claims.claim, "a", 1.0, expected=1, says="S."),
+    *(said("value", f"claim a: a string is not near, above, below or equal to a number: {word!r}", claims.claim, "a", value,
+           says="S.", **given)
+      for word, value, given in (("b", "b", {"above": 1}), ("c", 1, {"below": "c"}), ("b", "b", {"expected": "b", "within": 1}),
+                                 ("b", "b", {"expected": 1}), ("d", 1, {"one_of": [2, "d"]}))),
+    # models
+    said("components", "expected a whole number >= 2, got 1", models.mixture, [0.0], 1),
+    said("concentration", "expected a positive number, got 0", models.mixture, [0.0], 2, concentration=0),
     # Gaussians
     said("space", "expected one of 'raw', 'log gap', 'centred', got ['raw']", Gaussian, [0, 0], np.eye(2), ["raw"]),
     said("mean", "expected finite numbers of shape [2], got [0.0]", Gaussian, [0], np.eye(2)),
