@@ -147,7 +147,14 @@ def test_the_climb_ends_with_a_rule_that_suffices_at_the_top(posterior, monkeypa
     assert sorted({*used}) == [0, 2, 3] and used == sorted(used) and needed == []
 
 
-@pytest.mark.parametrize(("slope", "ends"), [(0.9e-4, True), (-1.1e-4, False)])
+@pytest.mark.parametrize(
+    "start", [Gaussian.of([-1, 5], [0.1, 0.1], space="log gap"), Gaussian.of([-100, 0], [0.01, 0.01], space="centred")])
+def test_a_climb_that_goes_astray_is_refused(posterior, start):
+    with pytest.raises(ValueError, match="^start: the climb from here does not end"):
+        variational.best(posterior, space=start.space, start=start)
+
+
+@pytest.mark.parametrize(("slope", "ends"), [(0.9e-4, True), (-1.1e-4, False), (np.nan, False)])
 def test_a_climb_that_does_not_end_is_refused(posterior, slope, ends, monkeypatch):
     def stop(loss, theta, **_):
         return SimpleNamespace(jac=np.array([0.0, slope]), message="it slips", x=theta)
@@ -272,6 +279,14 @@ def test_curvature_is_that_of_the_elbo(posterior):
 
     expected = np.linalg.eigvalsh([[second(i, j) for j in range(5)] for i in range(5)])
     np.testing.assert_allclose(variational.curvature(q, posterior, "full-rank"), expected, rtol=2e-3)
+
+
+@pytest.mark.parametrize("space", SPACES)
+def test_curvature_is_that_of_a_finer_rule(posterior, space, monkeypatch):
+    q = variational.best(posterior, "full-rank", space)
+    found = variational.curvature(q, posterior, "full-rank")
+    monkeypatch.setattr(bounds, "settled", lambda *_: (0.0, 4))
+    np.testing.assert_allclose(found, variational.curvature(q, posterior, "full-rank"), rtol=1e-8)
 
 
 @pytest.mark.parametrize(

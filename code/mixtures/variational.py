@@ -199,9 +199,10 @@ def _climb(gaussian: Gaussian, free: np.ndarray, basis: np.ndarray, posterior: P
             # two coordinates tied to each other start from their mean
             theta = np.linalg.pinv(free) @ _pack(gaussian, basis)
             found = minimize(loss, theta, jac=True, method="BFGS", options={"gtol": 1e-6})
-        if np.abs(found.jac).max() > 1e-4:
+            mean, factor = _unpack(free @ found.x, basis)
+        # a slope that is no number is no end either, nor is a plain far away
+        if not (np.abs(found.jac).max() <= 1e-4 and np.isfinite(factor).all()):
             raise ValueError(f"start: the climb from here does not end ({found.message})")
-        mean, factor = _unpack(free @ found.x, basis)
         gaussian = Gaussian(mean, factor @ factor.T, space)
         reached = bounds.settled(gaussian, posterior)[1]
         if reached <= level:
