@@ -9,13 +9,15 @@ import checkout
 import numpy as np
 import pytest
 from bookbuild.pdf import QUIET, chromium
-from hypothesis import settings
+from hypothesis import Phase, settings
 from mixtures import data, exact
 from playwright.sync_api import sync_playwright
 
 settings.register_profile("book", derandomize=True, deadline=None, max_examples=100, database=None)
 # ten times as many, and others each time
 settings.register_profile("thorough", settings.get_profile("book"), derandomize=False, print_blob=True, max_examples=1000)
+# a mutant need not be caught by the smallest of inputs: looking for it takes minutes
+settings.register_profile("mutants", settings.get_profile("book"), phases=[Phase.explicit, Phase.generate])
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "book"))
 
 BAD_DATA = {

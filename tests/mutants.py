@@ -2,7 +2,8 @@
 
 MODULES names some of the modules, CHILDREN how many mutants are tried side by side. What a test has noticed is not
 tried again until its function changes. A mutant that no test can notice is named in ``equivalent.txt``, with
-the reason; any other that survives ends the command with status 1.
+the reason; any other that survives ends the command with status 1. The tool leaves functions with decorators alone,
+properties among them. Tests must not keep results from one to the next: mutants are tried in a copy of one process.
 """
 
 import json
@@ -73,8 +74,9 @@ def prepare(work, modules, tests):
         shutil.rmtree(work / folder, ignore_errors=True)
         shutil.copytree(ROOT / source, work / folder)
     shutil.copy(ROOT / "pytest.ini", work)
-    lines = ["[mutmut]", "source_paths=src", "also_copy=", "    src", "    pytest.ini", "pytest_add_cli_args="]
-    lines += ["    -p no:cacheprovider", *(f"    --deselect=tests/test_{name}" for name in POINTS)]
+    lines = ["[mutmut]", "source_paths=src", "also_copy=", "    src", "    pytest.ini", "timeout_multiplier=4"]
+    lines += ["pytest_add_cli_args=", "    -p no:cacheprovider"]
+    lines += [f"    --deselect=tests/test_{name}" for name in POINTS]
     lines += ["only_mutate=", *(f"    src/mixtures/{name}.py" for name in modules)]
     lines += ["pytest_add_cli_args_test_selection=", *(f"    tests/test_{name}.py" for name in tests)]
     (work / "setup.cfg").write_text("\n".join(lines) + "\n", "utf-8")
@@ -120,8 +122,9 @@ def tried(work, modules, tests):
     prepare(work, modules, tests)
     reopen(work)
     children = ["--max-children", os.environ["CHILDREN"]] if "CHILDREN" in os.environ else []
+    environ = os.environ | {"HYPOTHESIS_PROFILE": "mutants"}
     with (work / "run.log").open("w") as log:
-        run = subprocess.run([TOOL, "run", *children], cwd=work, stdout=log, stderr=subprocess.STDOUT, check=False)
+        run = subprocess.run([TOOL, "run", *children], cwd=work, env=environ, stdout=log, stderr=subprocess.STDOUT, check=False)
     if run.returncode:
         sys.exit((work / "run.log").read_text("utf-8")[-3000:])
     return report(work)

@@ -1,7 +1,5 @@
 """The diagnosis of a trace: right on constructed ones and on real ones, and clear about what it cannot tell."""
 
-from functools import cache
-
 import numpy as np
 import nutpie
 import pymc as pm
@@ -217,7 +215,6 @@ CASES = {
 }
 
 
-@cache
 def diagnosed(name):
     return switching.diagnose(CASES[name][0])
 
