@@ -172,7 +172,8 @@ def test_a_gaussian_may_be_given_by_standard_deviations_and_a_correlation():
 
 def test_rounding_is_no_asymmetry_and_a_line_is_no_plane():
     Gaussian([0, 0], [[1, 0.5], [0.5 + 1e-11, 1]])
-    for covariance in ([[1, 0.5], [0.5 + 1e-8, 1]], [[1, 0], [1e-12, 1]], [[1, 1], [1, 1]], [[1, 0], [0, 0]]):
+    for covariance in ([[1, 0.5], [0.5 + 1e-8, 1]], [[1, 0], [1e-12, 1]], [[1, 1], [1, 1]], [[1, 0], [0, 0]],
+                       [[1, -2], [-2, 1]]):
         with pytest.raises(ValueError, match="^covariance: expected symmetric and positive definite"):
             Gaussian([0, 0], covariance)
 

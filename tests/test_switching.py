@@ -456,6 +456,22 @@ def test_a_trace_that_tells_nothing_says_why(name, says):
     diagnosis = diagnosed(name)
     assert says in diagnosis.summary
     assert not diagnosis.numbers
+    assert diagnosis.table() == []
+
+
+def test_a_chain_that_never_moves_is_named():
+    diagnosis = diagnosed("frozen chain")
+    assert diagnosis.summary == "Chain 1 never moves. Labels cannot explain it."
+    assert diagnosis.numbers["sound"].values.tolist() == [True, False, True, True]
+
+
+def test_two_sound_chains_are_enough_to_tell_components_apart():
+    """The others are elsewhere, each in its own place, and their components lie upon one another."""
+    means = draws((-1, 1))
+    means[2], means[3] = (draws((place, place), chains=1, seed=place)[0] for place in (20, 40))
+    numbers = switching.diagnose(trace(means=means)).numbers
+    assert numbers["sound"].values.tolist() == [True, True, False, False]
+    assert not numbers["overlap"].values.any()
 
 
 @pytest.mark.parametrize("method", ["order", "pra"])
@@ -479,3 +495,11 @@ def test_chains_that_keep_different_numbers_are_told_apart():
     found = switching.diagnose(trace(means=means, fixed=fixed))
     assert found.verdict == NOT
     assert found.numbers["sound"].values.tolist() == [True, True, True, False]
+
+
+def test_a_division_by_zero_is_no_noise():
+    """Each chain has a number of its own, and the variance within chains is zero without any rounding."""
+    fixed = np.tile(np.arange(4.0)[:, None, None], (1, 256, 2))
+    with np.errstate(all="raise"):
+        found = switching.diagnose(trace(means=draws((-1.0, 1.0), n=256), fixed=fixed))
+    assert found.verdict == NOT and not found.numbers["sound"].any()

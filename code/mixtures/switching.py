@@ -142,7 +142,7 @@ def diagnose(
         scores = agreement.convergence(raw + free)
         failing = [q for q in free if q[0] in scores["quantity"] and agreement.fails(scores.sel(quantity=q[0]))]
         moving = np.ptp(named, axis=1).max(axis=(1, 2)) > 0
-        sound = moving if moving.all() and not failing else agreement.sound_chains(failing, moving)
+        sound = agreement.sound_chains(failing, moving)
         if 2 <= sound.sum() < sound.size:
             found = labels.find(trace.values, np.flatnonzero(sound))
     numbers = _numbers(scores, trace, found, sound)
