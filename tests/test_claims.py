@@ -283,3 +283,13 @@ def test_record_has_the_digits_of_the_tolerance_and_every_choice(shown, monkeypa
     assert (first["measured"], first["expected"]) == ("1.2500000", "1.2500000 ± 1e-06")
     assert second["expected"] == "1 or 2"
     assert (third["value"], third["measured"], third["holds"]) == ("inf", "inf", False)
+
+
+@pytest.mark.parametrize(("value", "within", "shown"), [
+    (1234.5678, None, "1235"), (9999.9, None, "1e+04"), (10000.0, None, "10000"), (10000.5, None, "10000.5"),
+    (-12345.678, None, "-12345.7"), (0.00012345, None, "0.0001234"), (123.456, 50.0, "123"), (123.456, 5.0, "123.5"),
+    (123.456, 0.02, "123.456"), (123.456, 0.2, "123.46"), (np.inf, 0.1, "inf"), (7, 0.1, "7"), (True, None, "True"),
+    ("word", None, "word"),
+])
+def test_a_number_is_shown_to_two_digits_of_its_tolerance_or_to_four_of_its_own(value, within, shown):
+    assert claims._show(value, within) == shown

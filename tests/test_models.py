@@ -97,13 +97,50 @@ def test_the_ordered_density_integrates_to_half_the_evidence(ordered, seed):
     assert evidence == pytest.approx(posterior.log_evidence_ordered, abs=1e-6)
 
 
+POINTS = [(-0.4, 1.0), (-3.0, 4.0), (0.2, 0.21)]
+
+
+@pytest.mark.parametrize(("lower", "upper"), POINTS)
+def test_the_ordered_density_is_that_of_the_means_times_their_gap(lower, upper):
+    x = data.simulate(8)
+    logp = models.ordered(x).compile_logp()
+    found = logp({"means_ordered__": np.array([lower, np.log(upper - lower)])})
+    assert found == pytest.approx(Joint.of(x).log_density([lower, upper]).item() + np.log(upper - lower), abs=1e-9)
+
+
+@pytest.mark.parametrize("build", ALL)
+def test_components_are_counted_from_0_and_all_that_has_them_says_so(build):
+    model = build(data.simulate(0))
+    dims = model.named_vars_to_dims
+    assert list(model.coords) == ["component"]
+    assert list(model.coords["component"]) == list(range(model["means"].eval().size))
+    assert [v.name for v in model.observed_RVs] == ["obs"]
+    assert {name: own for name, own in dims.items() if own != ("component",)} == {}
+    assert {*dims} == {"means", "weights", "sigma", "concentration"} & {*model.named_vars}
+
+
+@pytest.mark.parametrize("components", [2, 3])
+def test_the_mixture_in_order_is_the_same_mixture_with_increasing_means(components):
+    x = data.simulate(0, n=20)
+    free, kept = models.mixture(x, components), models.mixture(x, components, ordered=True)
+    start = kept.initial_point()
+    first, *gaps = start["means_ordered__"]
+    np.testing.assert_allclose(first + np.cumsum([0, *np.exp(gaps)]), np.linspace(-1, 1, components))
+    means = np.cumsum(np.arange(1.0, components + 1)) - 3
+    point = {"weights_simplex__": start["weights_simplex__"], "sigma_log__": np.linspace(-0.2, 0.3, components)}
+    expected = free.compile_logp()(point | {"means": means})
+    log_gaps = np.log(np.diff(means))
+    found = kept.compile_logp()(point | {"means_ordered__": np.array([means[0], *log_gaps])})
+    assert found == pytest.approx(expected + log_gaps.sum(), rel=1e-9)
+
+
 def test_midpoint_and_gap_are_the_ordered_prior_with_its_normaliser():
     """The density of (centre, log gap) is that of the unordered joint times K! = 2 times the gap."""
     x = data.simulate(8)
     model = models.centred(x)
     logp = model.compile_logp()
     assert [v.name for v in model.free_RVs] == ["centre", "gap"]
-    for lower, upper in [(-0.4, 1.0), (-3.0, 4.0), (0.2, 0.21)]:
+    for lower, upper in POINTS:
         point = {"centre": np.array((lower + upper) / 2), "gap_log__": np.array(np.log(upper - lower))}
         joint = Joint.of(x).log_density([lower, upper])[0]
         np.testing.assert_allclose(logp(point), joint + np.log(2) + np.log(upper - lower), atol=1e-9)
@@ -167,6 +204,7 @@ def test_log_likelihood_is_pymcs():
         known = pm.compute_log_likelihood(tree.copy(), progressbar=False).log_likelihood["obs"]
     found = models.log_likelihood(tree, x)
     np.testing.assert_allclose(found.log_likelihood["obs"], known, rtol=1e-6, atol=1e-6)
+    assert found.log_likelihood["obs"].dims == ("chain", "draw", "observation")
     assert "log_likelihood" not in tree.children
 
 
