@@ -135,17 +135,12 @@ def test_an_r_hat_above_the_alarm_fails_and_so_does_one_that_is_no_number(value,
     assert agreement.fails(xr.Dataset({"rhat": value, "alarm": alarm})) is fails
 
 
-def scores(n_chain, n_draw):
-    """Return independent draws, and what they are to be called."""
-    return noise(n_chain, n_draw)
-
-
 def quantity(draws):
     return [("x", "", draws)]
 
 
 def test_the_farthest_chains_are_left_out_one_by_one():
-    draws = scores(5, 200)
+    draws = noise(5, 200)
     draws[3] += 3
     every = np.ones(5, dtype=bool)
     assert agreement.sound_chains(quantity(draws), every).tolist() == [True, True, True, False, True]
@@ -156,7 +151,7 @@ def test_the_farthest_chains_are_left_out_one_by_one():
 
 @pytest.mark.parametrize("wide", range(4))
 def test_a_chain_may_differ_in_width_alone(wide):
-    half = scores(4, 250)
+    half = noise(4, 250)
     # the centres are the same, but for one that is another by less than chance allows
     draws = np.concatenate([half, -half], axis=1)
     draws[wide - 1] += 0.05
@@ -166,14 +161,14 @@ def test_a_chain_may_differ_in_width_alone(wide):
 
 
 def test_one_quantity_of_several_may_give_a_chain_away():
-    alike, other = scores(4, 300), noise(4, 300, seed=5)
+    alike, other = noise(4, 300), noise(4, 300, seed=5)
     other[1] += 2
     found = agreement.sound_chains([("x", "", alike), ("y", "", other)], np.ones(4, dtype=bool))
     assert found.tolist() == [True, False, True, True]
 
 
 def test_chains_that_do_not_move_are_not_sound_and_do_not_count():
-    draws = scores(4, 200)
+    draws = noise(4, 200)
     draws[0] += 50
     moving = np.array([False, True, True, True])
     assert agreement.sound_chains([], moving).tolist() == moving.tolist()
@@ -181,19 +176,19 @@ def test_chains_that_do_not_move_are_not_sound_and_do_not_count():
 
 
 def test_no_chain_is_sound_where_no_two_agree():
-    draws = scores(4, 200) + 20 * np.arange(4)[:, None]
+    draws = noise(4, 200) + 20 * np.arange(4)[:, None]
     assert agreement.sound_chains(quantity(draws), np.ones(4, dtype=bool)).tolist() == [False] * 4
     assert not agreement.sound_chains(quantity(draws[:2]), np.ones(2, dtype=bool)).any()
     assert not agreement.sound_chains(quantity(draws), np.array([True, False, False, False])).any()
 
 
 def test_the_farthest_is_that_from_the_median_of_the_chains():
-    draws = scores(4, 200) + [[0], [2], [4], [4]]
+    draws = noise(4, 200) + [[0], [2], [4], [4]]
     assert agreement.sound_chains(quantity(draws), np.ones(4, dtype=bool)).tolist() == [False, False, True, True]
 
 
 def test_two_chains_that_agree_are_sound():
-    draws = scores(4, 200)
+    draws = noise(4, 200)
     draws[1:3] += [[40], [-40]]
     assert agreement.sound_chains(quantity(draws), np.ones(4, dtype=bool)).tolist() == [True, False, False, True]
 
