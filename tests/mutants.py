@@ -53,8 +53,10 @@ def equivalents(text):
 
 def explains(one, function, diff):
     """Say whether an entry is about a mutant, given as the lines that mutmut shows."""
-    new = "\n".join(line[1:].strip() for line in diff.splitlines() if line.startswith("+"))
-    return fnmatch(function, one.function) and re.search(one.line, new) is not None
+    lines = diff.splitlines()
+    # a line that is gone has nothing in its place
+    changed = [line[1:].strip() for line in lines if line.startswith("+")] or [line[1:].strip() for line in lines]
+    return fnmatch(function, one.function) and re.search(one.line, "\n".join(changed)) is not None
 
 
 def named(mutant):

@@ -263,6 +263,15 @@ def test_the_labelling_of_chains_stuck_apart_is_that_of_loops(chains):
     compare({"x": x}, chains)
 
 
+def test_what_is_sure_is_so_by_the_chains_that_count():
+    """The others lie so far apart that, were they asked, nothing in the first would be sure."""
+    x = np.random.default_rng(1).normal(0, 1, (3, 60, 2, 1)) + np.array([[0], [6]])
+    x[1:, :, 1] += 60
+    x[0, 30:] = x[0, 30:, ::-1].copy()
+    compare({"x": x}, [0])
+    assert labels.find({"x": x}, np.array([0])).switches[0] == 1
+
+
 def test_log_odds_of_5_are_an_overlap_wherever_the_usual_ones_are():
     x = np.random.default_rng(1).normal(0, 1, (1, 400, 2, 1)) + np.array([[0], [6]])
     x[0, :60, 1, 0] = x[0, :60, 0, 0] + np.linspace(0, 6, 60)
