@@ -124,6 +124,12 @@ def test_where_no_two_chains_agree_each_is_compared_with_itself(sound, turned):
     assert said.verdict == (NOT_ONLY if turned else NOT)
 
 
+def test_numbers_whose_squares_are_none_make_no_noise():
+    means = 1e200 * np.random.default_rng(0).normal(size=(4, 10, 2, 1))
+    with np.errstate(all="raise"):
+        assert judge(found([0, 1, 2, 3]), ["It."], sound=[0, 0, 0, 0], of=trace(means=means)).verdict in (NOT, NOT_ONLY)
+
+
 def test_two_chains_that_agree_are_compared_with_each_other():
     assert judge(found([0, 1, 1, 1]), ["It."], sound=[1, 1, 0, 0]).verdict == NOT_ONLY
     assert judge(found([0, 0, 1, 1]), ["It."], sound=[1, 1, 0, 0]).verdict == NOT

@@ -202,7 +202,8 @@ def _judge(
     n_chain, enough = sound.size, numbers.attrs.pop("enough_draws")
     if failures and sound.sum() < 2:
         # no two chains agree, so that each can only be compared with itself
-        own = [labels.find({n: v[[c]] for n, v in trace.values.items()}) for c in range(n_chain)]
+        with np.errstate(all="ignore"):
+            own = [labels.find({n: v[[c]] for n, v in trace.values.items()}) for c in range(n_chain)]
         switches, modes = np.array([o.switches[0] for o in own]), np.zeros(1, dtype=int)
     else:
         switches, modes = found.switches[sound], found.mode[sound]
