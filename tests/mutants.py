@@ -134,10 +134,11 @@ def tried(work, modules, tests):
 
 def main():
     """Try the mutants of all modules, or of those that are asked for."""
-    asked = os.environ.get("MODULES", " ".join(NEAR)).split()
-    unknown = {*asked} - {*" ".join(NEAR).split()}
+    known = " ".join(NEAR)
+    asked = os.environ.get("MODULES", known).split()
+    unknown = {*asked} - {*known.split()}
     if unknown:
-        sys.exit(f"MODULES: expected some of {' '.join(NEAR)}, got {' '.join(sorted(unknown))}")
+        sys.exit(f"MODULES: expected some of {known}, got {' '.join(sorted(unknown))}")
     left = 0
     for group, tests in NEAR.items():
         modules = [name for name in group.split() if name in asked]

@@ -139,6 +139,11 @@ def quantity(draws):
     return [("x", "", draws)]
 
 
+def sound(draws):
+    """Return which chains of a quantity are sound, all of which move."""
+    return agreement.sound_chains(quantity(draws), np.ones(len(draws), dtype=bool)).tolist()
+
+
 def test_the_farthest_chains_are_left_out_one_by_one():
     draws = noise(5, 200)
     draws[3] += 3
@@ -156,8 +161,7 @@ def test_a_chain_may_differ_in_width_alone(wide):
     draws = np.concatenate([half, -half], axis=1)
     draws[wide - 1] += 0.05
     draws[wide] *= 6
-    found = agreement.sound_chains(quantity(draws), np.ones(4, dtype=bool))
-    assert np.flatnonzero(~found).tolist() == [wide]
+    assert np.flatnonzero(~np.array(sound(draws))).tolist() == [wide]
 
 
 def test_one_quantity_of_several_may_give_a_chain_away():
@@ -177,26 +181,26 @@ def test_chains_that_do_not_move_are_not_sound_and_do_not_count():
 
 def test_no_chain_is_sound_where_no_two_agree():
     draws = noise(4, 200) + 20 * np.arange(4)[:, None]
-    assert agreement.sound_chains(quantity(draws), np.ones(4, dtype=bool)).tolist() == [False] * 4
-    assert not agreement.sound_chains(quantity(draws[:2]), np.ones(2, dtype=bool)).any()
+    assert sound(draws) == [False] * 4
+    assert sound(draws[:2]) == [False] * 2
     assert not agreement.sound_chains(quantity(draws), np.array([True, False, False, False])).any()
 
 
 def test_the_farthest_is_that_from_the_median_of_the_chains():
     draws = noise(4, 200) + [[0], [2], [4], [4]]
-    assert agreement.sound_chains(quantity(draws), np.ones(4, dtype=bool)).tolist() == [False, False, True, True]
+    assert sound(draws) == [False, False, True, True]
 
 
 def test_two_chains_that_agree_are_sound():
     draws = noise(4, 200)
     draws[1:3] += [[40], [-40]]
-    assert agreement.sound_chains(quantity(draws), np.ones(4, dtype=bool)).tolist() == [True, False, False, True]
+    assert sound(draws) == [True, False, False, True]
 
 
 def test_chains_that_keep_one_number_agree_on_it():
     draws = np.zeros((4, 100))
     draws[2] = 1
-    assert agreement.sound_chains(quantity(draws), np.ones(4, dtype=bool)).tolist() == [True, True, False, True]
+    assert sound(draws) == [True, True, False, True]
 
 
 def test_ties_have_the_scores_of_their_mean_rank():
