@@ -2,16 +2,18 @@
 
 MODULES names some of the modules, CHILDREN how many mutants are tried side by side. What a test has noticed is not
 tried again until its function changes. A mutant that no test can notice is named in ``equivalent.txt``, with
-the reason; any other that survives ends the command with status 1. The tool leaves functions with decorators alone,
-properties among them. Tests must not keep results from one to the next: mutants are tried in a copy of one process.
+the reason; any other that survives ends the command with status 1. Tests must not keep results from one to the next:
+mutants are tried in a copy of one process.
 """
 
+import ast
 import json
 import os
 import re
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import NamedTuple
@@ -20,7 +22,8 @@ from checkout import ROOT
 
 # modules, and the tests that are near to them: a test from afar notices late, and asks long of what nobody can notice
 NEAR = {
-    "assignment data iterative permutations": "assignment data permutations",
+    "assignment data permutations": "assignment data permutations",
+    "iterative": "permutations relabel",
     "carry memberships relabel transforms": "messages relabel transforms",
     "agreement labels switching": "agreement diagnosis labels messages switching",
     "joint lattice quadrature saddles": "joint lattice quadrature saddles",
@@ -70,11 +73,26 @@ def mutmut(work, *arguments):
     return subprocess.run([TOOL, *arguments], cwd=work, capture_output=True, encoding="utf-8", check=True).stdout
 
 
+def undecorated(code):
+    """Return code whose properties are made after their functions, and without caches: the tool leaves decorated ones alone."""
+    lines = code.splitlines()
+    functions = [node for node in ast.walk(ast.parse(code)) if isinstance(node, ast.FunctionDef)]
+    for node in sorted(functions, key=lambda node: -node.lineno):
+        name = ast.unparse(node.decorator_list[0]) if node.decorator_list else None
+        if name in ("property", "cached_property"):
+            lines.insert(node.end_lineno, f"{' ' * node.col_offset}{node.name} = {name}({node.name})")
+        if name in ("property", "cached_property", "cache"):
+            del lines[node.decorator_list[0].lineno - 1]
+    return "\n".join(lines) + "\n"
+
+
 def prepare(work, modules, tests):
     """Lay out the code and the tests as the tool wants them."""
     for folder, source in (("src/mixtures", "code/mixtures"), ("tests", "tests")):
         shutil.rmtree(work / folder, ignore_errors=True)
         shutil.copytree(ROOT / source, work / folder)
+    for path in (work / "src/mixtures").glob("*.py"):
+        path.write_text(undecorated(path.read_text("utf-8")), "utf-8")
     shutil.copy(ROOT / "pytest.ini", work)
     lines = ["[mutmut]", "source_paths=src", "also_copy=", "    src", "    pytest.ini", "timeout_multiplier=4"]
     lines += ["pytest_add_cli_args=", "    -p no:cacheprovider"]
@@ -97,7 +115,7 @@ def reopen(work):
 
 
 def report(work):
-    """Print the survivors that nothing explains; return how many they are."""
+    """Print the survivors that nothing explains; return the counts of all."""
     listed = mutmut(work, "results", "--all", "true")
     known = equivalents((ROOT / "tests/equivalent.txt").read_text("utf-8"))
     verdicts = dict(re.findall(r"^ *(\S+): (.+)$", listed, re.MULTILINE))
@@ -114,13 +132,20 @@ def report(work):
     for one in known:
         if one not in needed and one.function.partition(".")[0] in asked:
             print(f"tests/equivalent.txt: no mutant needs {one.function} {one.line}")
-    equal = len(verdicts) - len(noticed) - left
-    print(f"{', '.join(sorted(asked))}: of {len(verdicts)} mutants, {len(noticed)} were noticed, {equal} change nothing, {left} survived")
-    return left
+    explained = len(verdicts) - len(noticed) - left
+    found = {"mutants": len(verdicts), "noticed": len(noticed), "explained": explained, "survived": left}
+    print(f"{', '.join(sorted(asked))}: {told(found)}", flush=True)
+    return Counter(found)
+
+
+def told(found):
+    """Return counts in words, and the score: what was noticed of what can be noticed."""
+    score = found["noticed"] / (found["mutants"] - found["explained"])
+    return ", ".join(f"{count} {word}" for word, count in found.items()) + f"; score {score:.1%}"
 
 
 def tried(work, modules, tests):
-    """Run the tool on some modules, in a folder of their own; return how many mutants are left."""
+    """Run the tool on some modules, in a folder of their own; return the counts of mutants."""
     prepare(work, modules, tests)
     reopen(work)
     children = ["--max-children", os.environ["CHILDREN"]] if "CHILDREN" in os.environ else []
@@ -139,12 +164,14 @@ def main():
     unknown = {*asked} - {*known.split()}
     if unknown:
         sys.exit(f"MODULES: expected some of {known}, got {' '.join(sorted(unknown))}")
-    left = 0
+    found = Counter()
     for group, tests in NEAR.items():
         modules = [name for name in group.split() if name in asked]
         if modules:
-            left += tried(WORK / group.split()[0], modules, tests.split())
-    sys.exit(1 if left else 0)
+            # not a sum of counters, which forgets what is zero
+            found.update(tried(WORK / group.split()[0], modules, tests.split()))
+    print(f"all: {told(found)}")
+    sys.exit(1 if found["survived"] else 0)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Whether chains agree: quantities by hand, R-hat and ESS by ArviZ on one quantity at a time."""
+"""Whether chains agree: quantities by hand, R-hat and ESS by ArviZ on one quantity at a time, by formula and by theory."""
 
 import numpy as np
 import pytest
@@ -92,6 +92,36 @@ def test_scores_are_those_of_arviz_on_each_quantity(n_chain, n_draw):
         assert float(one["ess"]) == pytest.approx(float(ess(array)))
         lift = np.sqrt(1 + chi2.isf(1e-3 / 6, degrees) / degrees / within(draws))
         assert float(one["alarm"]) == pytest.approx(np.clip(lift, 1.01, 1.1))
+
+
+def r_hat(draws):
+    """Compute R-hat of draws [chain, draw] as Vehtari et al. (2021), equations 1 to 4 and section 4, write it down."""
+    halves = draws.reshape(2 * len(draws), -1)
+
+    def of(values):
+        z = norm.ppf((rankdata(values).reshape(values.shape) - 3 / 8) / (values.size + 1 / 4))
+        n, between, within = z.shape[1], z.mean(axis=1).var(ddof=1), z.var(axis=1, ddof=1).mean()
+        return np.sqrt(((n - 1) / n * within + between) / within)
+
+    return max(of(halves), of(np.abs(halves - np.median(halves))))
+
+
+def test_r_hat_is_that_of_its_formula():
+    moved, wide = noise(4, 100), noise(4, 100) * [[1], [1], [1], [3]]
+    moved[3] += 2
+    every = {"quick": noise(4, 100), "moved": moved, "wide": wide}
+    found = agreement.convergence([(name, "", draws) for name, draws in every.items()])
+    for name, draws in every.items():
+        assert found["rhat"].sel(quantity=name).item() == pytest.approx(r_hat(draws), rel=1e-9)
+
+
+def test_effective_draws_of_a_regression_on_the_draw_before_are_known():
+    """Of N draws with correlation r to the next, N (1 - r) / (1 + r)."""
+    draws, r = noise(4, 20_000), 0.6
+    for k in range(1, draws.shape[1]):
+        draws[:, k] = r * draws[:, k - 1] + np.sqrt(1 - r**2) * draws[:, k]
+    found = agreement.convergence([("x", "", draws)])["ess"].item()
+    assert found == pytest.approx(draws.size * (1 - r) / (1 + r), rel=0.1)
 
 
 def test_the_alarm_lies_between_the_strict_rule_and_the_older_one():

@@ -66,4 +66,5 @@ def test_each_rank_is_the_exact_one_but_for_monte_carlo_error(ranks):
     assert np.abs(z).max() < 5
     # over all datasets: neither a bias nor errors larger than they say
     assert np.abs(z.mean(axis=0)).max() < 4 / np.sqrt(DATASETS)
-    assert (z**2).mean() < 1.3
+    # three standard errors, if the quantities of a dataset had but one among them: z**2 has variance 2
+    assert (z**2).mean() < 1 + 3 * np.sqrt(2 / DATASETS)

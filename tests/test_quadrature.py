@@ -7,8 +7,6 @@ from mixtures.joint import Joint
 from scipy.optimize import brentq
 from scipy.stats import multivariate_normal, norm
 
-pytestmark = pytest.mark.filterwarnings("error")
-
 UNEQUAL = {"weights": (0.4, 0.6), "sigma": (1.0, 1.2), "prior_mean": (1.0, -1.0), "prior_sd": (5.0, 8.0)}
 
 

@@ -7,8 +7,6 @@ from mixtures.joint import Joint
 from scipy import ndimage
 from scipy.optimize import minimize_scalar
 
-pytestmark = pytest.mark.filterwarnings("error")
-
 
 def saddle_by_flooding(joint, modes, size=401):
     """The highest level at which the two highest modes lie in one connected region of a grid."""

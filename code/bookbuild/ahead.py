@@ -1,8 +1,8 @@
 """Chapters executed side by side, while Sphinx still reads them one by one.
 
 Sphinx reads a book page by page, and MyST-NB executes a chapter when its turn comes. Here all chapters whose outputs are
-not in the cache are started at once, as many as there are cores; MyST-NB then finds a run that has begun, or has ended.
-Cache, messages and failures remain MyST-NB's.
+not in the cache are started at once, as many as there are cores, and each goes into the cache when it ends: a build that is
+killed loses none that has run. MyST-NB finds it there when its turn comes; messages and failures remain MyST-NB's.
 """
 
 import os
@@ -14,6 +14,7 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 
 from jupyter_cache import get_cache
+from jupyter_cache.base import CacheBundleIn
 from jupyter_cache.cache.db import NbCacheRecord
 from jupyter_cache.executors.utils import ExecutionResult, single_nb_execution
 from myst_nb.core.execute import cache as reader
@@ -26,6 +27,8 @@ from bookbuild import execution, nursery
 logger = logging.getLogger(__name__)
 # a kernel of this book takes about a gigabyte, and two waste nothing even on one core
 AT_LEAST, AT_MOST = 2, 4
+# chapters that end together are written one after the other
+KEEPING = threading.Lock()
 
 
 def setup(app):
@@ -47,7 +50,7 @@ def start(app, env, docnames):
     places = {app.env.path2doc(path): place for place, (path, _) in enumerate(chapters)}
     docnames.sort(key=lambda name: places.get(name, -1))
     for path, notebook in chapters:
-        runs[_key(notebook)] = run = Future()
+        runs[app.env.path2doc(path)] = run = Future()
         todo.put((path, notebook, run))
     workers = min(len(runs), max(os.cpu_count() or 1, AT_LEAST), AT_MOST)
     options = {"allow_errors": False, "timeout": app.config.nb_execution_timeout}
@@ -60,8 +63,10 @@ def start(app, env, docnames):
             app.connect("build-finished", lambda app, exception: kernels.close())
     for _ in range(workers):
         # a daemon ends with the build, however that ends, and its kernel with it
-        threading.Thread(target=work, args=(todo, options), daemon=True).start()
-    reader.single_nb_execution = lambda notebook, **options: fetch(runs, notebook, **options)
+        threading.Thread(target=work, args=(todo, app.config.nb_execution_cache_path, options), daemon=True).start()
+    # before MyST-NB looks into the cache
+    app.connect("source-read", lambda app, docname, source: runs[docname].result() if docname in runs else None)
+    reader.single_nb_execution = lambda notebook, **options: fetch(runs.get(app.env.docname), notebook, **options)
 
 
 def missing(app, docnames):
@@ -93,8 +98,8 @@ def _kept(cache, notebook):
     return True
 
 
-def work(todo, options):
-    """Execute one chapter after the other, with options of `single_nb_execution`."""
+def work(todo, cache, options):
+    """Execute one chapter after the other, with options of `single_nb_execution`, and keep those that succeed in a cache."""
     while True:
         try:
             path, notebook, run = todo.get_nowait()
@@ -102,6 +107,8 @@ def work(todo, options):
             return
         try:
             result = single_nb_execution(notebook, cwd=str(path.parent), **options)
+            if not result.err:
+                keep(cache, path, adopt(notebook, result), result.time)
         except DeadKernelError as error:
             # as jupyter-cache does for other failures, so that the other chapters are heard too
             run.set_result(ExecutionResult(notebook, str(path.parent), 0, error, str(error)))
@@ -112,19 +119,27 @@ def work(todo, options):
             logger.info("%s has run, in %.0f s", path.stem, result.time)
 
 
-def fetch(runs, notebook, **options):
+def keep(cache, path, notebook, seconds):
+    """Put an executed notebook into the cache, as MyST-NB does."""
+    bundle = CacheBundleIn(notebook, str(path), data={"execution_seconds": seconds})
+    with KEEPING:
+        get_cache(cache).cache_notebook_bundle(bundle, check_validity=False, overwrite=True)
+
+
+def fetch(run, notebook, **options):
     """Give a notebook the outputs of its run, and return the result as jupyter-cache's own function does."""
-    run = runs.get(_key(notebook))
     result = run.result() if run else single_nb_execution(notebook, **options)
+    adopt(notebook, result)
+    return result
+
+
+def adopt(notebook, result):
+    """Give a notebook the outputs of a run; return it."""
     for cell, ran in zip(_code(notebook), _code(result.nb), strict=True):
         cell.outputs, cell.execution_count = execution.settled(ran.outputs), ran.execution_count
     notebook.metadata |= result.nb.metadata
-    return result
+    return notebook
 
 
 def _code(notebook):
     return [cell for cell in notebook.cells if cell.cell_type == "code"]
-
-
-def _key(notebook):
-    return tuple(cell.source for cell in _code(notebook))

@@ -1,5 +1,6 @@
 """One build at a time in a checkout, and none that takes up what another left half done."""
 
+import errno
 from pathlib import Path
 
 from sphinx.application import ENV_PICKLE_FILENAME
@@ -38,9 +39,21 @@ def begin(app, config):
 
 
 def end(app, exception):
-    """Note that nothing is half done."""
+    """Note that nothing is half done; or say what Sphinx says in the last of a hundred lines, where there was no room."""
     if exception is None:
         _note(app.bookbuild_lock, "")
+    elif _full(exception):
+        logger.error("the disk is full: make room and build again; chapters that have run are kept")
+
+
+def _full(error):
+    """Return whether an error, or what led to it, is a want of room."""
+    while error is not None:
+        # the second is SQLite's
+        if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT) or "disk is full" in str(error):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def _wait(lock):

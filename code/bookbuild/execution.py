@@ -42,6 +42,8 @@ def setup(app):
     # environment variables of the chapters' kernels, where the reader has set no others
     app.add_config_value("bookbuild_environment", {}, "", dict)
     app.connect("config-inited", choose_cache)
+    # MyST-NB's reports on chapters that fail: those of an earlier build are no part of this one
+    app.connect("builder-inited", lambda app: shutil.rmtree(Path(app.outdir) / "reports", ignore_errors=True))
     app.connect("doctree-read", inspect)
     app.connect("env-purge-doc", forget)
     app.connect("env-updated", judge)

@@ -151,18 +151,26 @@ class Posterior(Measure):
         if not isinstance(draws, int | np.integer) or draws < 1:
             raise ValueError(f"draws: expected a positive whole number, got {draws!r}")
         rng = data.generator(seed)
-        # the step of a lattice point's cell stands above its eight neighbours too, and higher: a peak may lie between them
-        step = 1.1 * maximum_filter(self._mass, size=3, mode="constant")
-        cumulative = np.cumsum(step.ravel())
+        step = self._step()
         accepted = np.empty((0, 2))
         while len(accepted) < draws:
-            cell = np.searchsorted(cumulative, rng.random(2 * draws) * cumulative[-1])
-            row, column = np.unravel_index(np.minimum(cell, step.size - 1), step.shape)
-            mu = np.stack([self._at1[row], self._at2[column]], axis=1)
-            mu += self._spacing * (rng.random(mu.shape) - 0.5)
-            height = np.exp(self.log_density(mu)) * self._spacing**2
-            keep = rng.random(cell.size) * step[row, column] < height
-            accepted = np.concatenate([accepted, mu[keep]])
+            mu, share = self._proposals(rng, 2 * draws, step)
+            accepted = np.concatenate([accepted, mu[rng.random(len(mu)) < share]])
         means = np.sort(accepted[:draws], axis=1) if ordered else accepted[:draws]
         coords = {"chain": [0], "draw": np.arange(draws), "component": [0, 1]}
         return xr.DataArray(means[None], coords, ("chain", "draw", "component"), name="means")
+
+    def _step(self) -> np.ndarray:
+        """Return a height for the cell of each lattice point that no probability in the cell exceeds: [place 1, place 2]."""
+        # the highest of nine neighbours, and more: a peak may lie between them
+        return 1.1 * maximum_filter(self._mass, size=3, mode="constant")
+
+    def _proposals(self, rng: np.random.Generator, count: int, step: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Draw points in proportion to a step function [count, component], and the share of each that is to be kept [count]."""
+        cumulative = np.cumsum(step.ravel())
+        cell = np.searchsorted(cumulative, rng.random(count) * cumulative[-1])
+        row, column = np.unravel_index(np.minimum(cell, step.size - 1), step.shape)
+        mu = np.stack([self._at1[row], self._at2[column]], axis=1)
+        mu += self._spacing * (rng.random(mu.shape) - 0.5)
+        height = np.exp(self.log_density(mu)) * self._spacing**2
+        return mu, height / step[row, column]

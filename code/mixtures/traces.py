@@ -56,7 +56,8 @@ def read(args: Namespace) -> xr.DataTree:
     """Return the trace, or what the diagnosis needs of it, in memory; its file is closed again."""
     directory = os.path.isdir(args.trace)
     says = f"{args.trace}: expected a trace that ArviZ saved as netCDF or zarr"
-    # the engines raise many kinds of errors on a foreign or damaged file, and zarr warns of details of its format
+    # the engines raise many kinds of errors on a foreign or damaged file, and warn of what its writer chose; zarr warns of all
+    # it writes beyond its format's specification (https://github.com/zarr-developers/zarr-python/pull/2556)
     with refusing(says), catch_warnings(action="ignore"):
         # says what is wrong with the file itself in fewer words than an engine does
         os.listdir(args.trace) if directory else args.trace.open("rb").close()
