@@ -163,7 +163,8 @@ class Posterior(Measure):
     def _step(self) -> np.ndarray:
         """Return a height for the cell of each lattice point that no probability in the cell exceeds: [place 1, place 2]."""
         # the highest of nine neighbours, and more: a peak may lie between them
-        return 1.1 * maximum_filter(self._mass, size=3, mode="constant")
+        highest: np.ndarray = maximum_filter(self._mass, size=3, mode="constant")
+        return 1.1 * highest
 
     def _proposals(self, rng: np.random.Generator, count: int, step: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Draw points in proportion to a step function [count, component], and the share of each that is to be kept [count]."""
