@@ -20,7 +20,9 @@ from typing import NamedTuple
 
 from checkout import ROOT
 
-# modules, and the tests that are near to them: a test from afar notices late, and asks long of what nobody can notice
+# modules, and the tests that are near to them: a test from afar notices late, and asks long of what nobody can notice.
+# Not advi, census and recorder, which have PyMC and nutpie compile and run, half a minute for each mutant; and not what draws
+# or serves the terminal: plots, style, film, traces. Their tests look at whole results
 NEAR = {
     "assignment data permutations": "assignment data permutations",
     "iterative": "permutations relabel",

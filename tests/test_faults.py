@@ -9,7 +9,8 @@ from contextlib import ExitStack
 from itertools import islice
 
 import pytest
-from miniature import CHAPTERS, LEDGER, PRESS, STRICT, Book, printed
+from miniature import CHAPTERS, LEDGER, PRESS, ROOT, STRICT, Book, printed
+from outside import run
 
 # kills the press at its N-th step: when it is about to write, to rename or to remove something; counts the steps if N is 0
 STEPS = """
@@ -186,6 +187,19 @@ def test_locale_that_knows_no_letters_but_those_of_english(book):
     assert "Chäpter one →" in book.page("one").text
     book.edit("book/one.md", "# Chäpter one →", "# Chapter one")
     whole(book)
+
+
+def test_setting_up_without_a_network_says_so_and_leaves_nothing_that_looks_ready(tmp_path):
+    for name in ("Makefile", "code/hashes.txt", "code/pyproject.toml"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        shutil.copy(ROOT / name, tmp_path / name)
+    # nobody listens on this port; what pip has been told elsewhere does not count
+    nowhere = {"PIP_CONFIG_FILE": os.devnull, "PIP_INDEX_URL": "http://127.0.0.1:9", "PIP_RETRIES": "0", "PIP_NO_CACHE_DIR": "1"}
+    environ = {name: value for name, value in os.environ.items() if not name.startswith(("PIP_", "MAKE"))} | nowhere
+    code, said = run("make", "book", f"PYTHON={sys.executable}", cwd=tmp_path, env=environ)
+    assert code == 2, said
+    assert "make: pip could not install code/hashes.txt; is the network reachable?" in said
+    assert not (tmp_path / ".venv/.ready").exists()
 
 
 def mounted(folder, *options):

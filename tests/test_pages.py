@@ -96,8 +96,13 @@ def test_every_listed_page_is_a_learning_resource(chapters):
     assert len(set(names)) == len(names)
 
 
+def test_no_template_is_published(site):
+    assert [path for path in site.rglob("*.html") if "{%" in path.read_text("utf-8")] == []
+
+
 def test_no_page_may_load_anything_from_elsewhere(pages):
-    """The door aside, which leads on and has nothing else."""
+    # the door, which jupyter-book writes, leads on and has nothing else
+    assert str(pages["index.html"]).strip() == '<meta content="0; url=book/index.html" http-equiv="Refresh"/>'
     for name in pages.keys() - {"index.html"}:
         (policy,) = pages[name].select("meta[http-equiv=Content-Security-Policy]")
         rules = dict(rule.split(" ", 1) for rule in policy["content"].split("; "))

@@ -58,6 +58,9 @@ def gather(app, pagename, templatename, context, doctree):
 def bundle(app, exception):
     """Write the bundle, and delete what went into it."""
     static = Path(app.outdir) / "_static"
+    # the theme's own templates, copied along with what is for readers
+    for template in static.glob("*-macros.html"):
+        template.unlink()
     if exception is not None or not _gathered(app, "css_files"):
         # some are written even where no page is printed, and pages have them from the bundle
         if (static / "book.css").exists():

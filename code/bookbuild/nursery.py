@@ -29,8 +29,9 @@ class Nursery:
     """
 
     def __init__(self, modules):
-        # -P: the folder of this file is no place to import from
-        command = [sys.executable, "-P", "-W", "ignore::DeprecationWarning", __file__, *modules]
+        # Python warns of a fork beside threads (https://docs.python.org/3/library/os.html#os.fork): they are those of linear
+        # algebra, which rest. -P: the folder of this file is no place to import from
+        command = [sys.executable, "-P", "-W", "ignore:This process:DeprecationWarning", __file__, *modules]
         # pictures in the page: matplotlib reads this when it is imported
         environment = os.environ | {"MPLBACKEND": "module://matplotlib_inline.backend_inline"}
         self._process = subprocess.Popen(
