@@ -24,8 +24,7 @@ from checkout import ROOT
 # Not advi, census and recorder, which have PyMC and nutpie compile and run, half a minute for each mutant; and not what draws
 # or serves the terminal: plots, style, film, traces. Their tests look at whole results
 NEAR = {
-    "assignment data permutations": "assignment data permutations",
-    "iterative": "permutations relabel",
+    "assignment data iterative permutations": "assignment data permutations relabel",
     "carry memberships relabel transforms": "messages relabel transforms",
     "agreement labels switching": "agreement diagnosis labels messages switching",
     "joint lattice quadrature saddles": "joint lattice quadrature saddles",

@@ -35,8 +35,9 @@ def setup(app):
 
 def prepare(app, config):
     """Let the press's templates come before the theme's, and have all pages printed anew when the press or an asset changed."""
-    press = Path(__file__).parent
-    config.templates_path.insert(0, str(press / "templates"))
+    press = Path(__file__).resolve().parent
+    # as seen from the book, for Sphinx writes a digest of this setting into the site
+    config.templates_path.insert(0, os.path.relpath(press / "templates", Path(app.confdir).resolve()))
     folders = [press, *(Path(app.srcdir) / folder for folder in config.html_static_path)]
     # in an order that does not hang on where the folders are
     files = [file for folder in folders for file in sorted(folder.rglob("*")) if file.is_file() and file.suffix != ".pyc"]
