@@ -456,7 +456,10 @@ def test_the_predictive_density_integrates_to_one_and_has_the_moments(posterior)
 def test_the_gridded_density_integrates_to_one_and_has_the_moments(posterior):
     density = posterior.density
     mass = density * density.attrs["cell_area"]
-    assert density.dims == ("mu1", "mu2") and float(density.min()) >= 0
+    assert density.name == "density" and density.dims == ("mu1", "mu2") and float(density.min()) >= 0
+    for axis, coarse in ((density.mu1, posterior._at1), (density.mu2, posterior._at2)):
+        np.testing.assert_allclose(np.diff(axis) ** 2, density.attrs["cell_area"], rtol=1e-6)
+        np.testing.assert_array_equal(axis[::4], coarse)
     assert float(mass.sum()) == pytest.approx(1, abs=1e-9)
     assert float((mass * density.mu1).sum()) == pytest.approx(posterior.raw_mean[0], abs=1e-8)
     assert float((mass * density.mu2).sum()) == pytest.approx(posterior.raw_mean[1], abs=1e-8)
