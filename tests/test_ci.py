@@ -146,6 +146,23 @@ def test_advisories_stop_as_does_a_failure_and_a_missing_network_does_not(tmp_pa
     assert words in said
 
 
+# The run itself
+
+
+@pytest.mark.parametrize(("check", "test"), [(0, 0), (1, 0), (0, 1), (1, 1)])
+def test_all_is_tested_whatever_is_said_of_the_code(tmp_path, check, test):
+    """And either makes the run fail; the last line is the tests' own."""
+    tools = tmp_path / "bin"
+    tools.mkdir()
+    make = f"#!/bin/sh\necho make $1\n[ $1 = check ] && exit {check}\nexit {test}\n"
+    for name, script in (("make", make), ("chromium", "#!/bin/sh\n"), ("java", "#!/bin/sh\n")):
+        (tools / name).write_text(script, "utf-8")
+        (tools / name).chmod(0o755)
+    code, said = run("bash", ROOT / ".ci/run", env=os.environ | {"PATH": f"{tools}:{os.environ['PATH']}"})
+    assert said.split("\n") == ["make check", "make test", ""]
+    assert (code != 0) == bool(check or test)
+
+
 # The pins
 
 
