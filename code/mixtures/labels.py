@@ -195,7 +195,8 @@ def find(values: Mapping[Hashable, np.ndarray], chains: np.ndarray | None = None
     # no size is left to NumPy, for nothing may move
     pivot, scale = _pivot(z[chains].reshape(chains.size * n_draw, n_component, moving.sum()))
     cost = _cost(z.reshape(n_chain * n_draw, n_component, moving.sum()), pivot, scale)
-    chosen = assignment.cheapest(cost)
+    # numbers near the largest there are have distances that are none
+    chosen = assignment.cheapest(np.nan_to_num(cost))
     of_chains = chosen.reshape(n_chain, n_draw, n_component)[chains].reshape(-1, n_component)
     own, counts = np.unique(of_chains, axis=0, return_counts=True)
     order = np.argsort(own[counts.argmax()])
@@ -230,7 +231,7 @@ def _pivot(z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def _fixed_point(z: np.ndarray, pivot: np.ndarray, scale: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
     previous = None
     for _ in range(100):
-        chosen = assignment.cheapest(_cost(z, pivot, scale))
+        chosen = assignment.cheapest(np.nan_to_num(_cost(z, pivot, scale)))
         if previous is not None and np.array_equal(chosen, previous):
             break
         previous = chosen
