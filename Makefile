@@ -45,10 +45,10 @@ serve: book  ## build the book and serve it on this machine (PORT=8000)
 
 lab: $(READY)  ## open the chapters as notebooks in JupyterLab, as Binder does
 	$(LAB) bash .binder/postBuild
-	$(LAB) jupyter lab --LabApp.default_url=/lab/tree/notebooks/mixture.ipynb $(if $(filter 0,$(shell id -u)),--allow-root)
+	$(LAB) .binder/start jupyter lab --LabApp.default_url=/lab/tree/notebooks/mixture.ipynb $(if $(filter 0,$(shell id -u)),--allow-root)
 
-claims: $(READY)  ## measure every claim again with ten other sets of seeds (SETS=10)
-	$(BIN)/python -m bookbuild.seeds $(or $(SETS),10)
+claims: $(READY)  ## measure every claim under sets of seeds and machines, and its margin (SETS=24 CHAPTERS="beyond")
+	$(BIN)/python -m bookbuild.seeds $(or $(SETS),24) $(CHAPTERS)
 
 links: $(READY)  ## ask every external link of the book whether it answers; the report is _build/links.md
 	$(BIN)/python -m bookbuild.external

@@ -16,6 +16,8 @@ from jupyter_cache.cache.db import get_version
 from sphinx.application import ENV_PICKLE_FILENAME
 from sphinx.errors import ExtensionError
 
+from bookbuild import environment
+
 # what a chapter's outputs can depend on, besides its cells and the shared code
 COMPUTES_WITH = (
     *("arviz", "arviz-base", "arviz-plots", "arviz-stats", "ipykernel", "ipython", "llvmlite", "matplotlib"),
@@ -91,7 +93,7 @@ def choose_cache(app, config):
     jupyter-cache looks at the code cells alone; an edit in a shared module would leave stale figures in the book.
     """
     settings = config.bookbuild_environment
-    os.environ.update(settings | os.environ)
+    environment.adopt(settings)
     if not os.access(Path.home(), os.W_OK):
         # Jupyter, IPython, PyTensor and matplotlib keep things there, and complain on stderr where they cannot
         home = Path(app.outdir).parent / "home"

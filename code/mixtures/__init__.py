@@ -2,7 +2,7 @@
 
 Each module imports only those that stand before it here; a chapter needs the last of each group.
 
-- the ledger: ``claims``
+- the ledger: ``claims``; standard errors for it: ``mcse``
 - data and models: ``data``, ``transforms``, ``models``
 - the exact posterior: ``joint``, ``lattice``, ``quadrature``, ``exact``
 - sampling: ``census``

@@ -1,4 +1,14 @@
-"""The ledger: sentences of the book that are measured when it is built, and stop the build when they are not true."""
+"""The ledger: sentences of the book that are measured, with their errors, whenever it is built.
+
+A claim records; it never stops a chapter. The press refuses to print a book that holds a false one, and names them all.
+
+**The rule.** A number is *exact* where no sampling seed moves it, *counted* where it says in how many of several
+independent trials something happened, and *sampled* otherwise. A sentence about a sampled or counted number holds only
+if it would still hold with the number `ROOM` standard errors nearer to where the sentence becomes false. So a false
+sentence passes once in three million builds at the most, and a true one that was measured well enough does not hang on
+its seed. ``make claims`` measures how well: it asks for five more standard deviations, over seeds and machines, between
+what is measured and what would be refused.
+"""
 
 import html
 import math
@@ -12,13 +22,12 @@ from IPython.display import display
 # a number of any library, or a string
 type Value = str | SupportsFloat
 
+# standard errors between a number and the edge of what its sentence says
+ROOM = 5
+
 _chapter = "(no chapter)"
 _names: dict[str, str] = {}
 _values: dict[str, str | float] = {}
-
-
-class FalseClaim(AssertionError):
-    """A sentence of the book is not true."""
 
 
 def begin(chapter: str) -> None:
@@ -38,8 +47,8 @@ def begin(chapter: str) -> None:
 def seed(number: int) -> int:
     """Return the sampling seed of a chapter's `number`-th random result.
 
-    The environment variable ``BOOK_SEEDS`` moves all of them at once, so that anybody can ask whether the book's claims
-    hold by luck: ``make claims`` does.
+    The environment variable ``BOOK_SEEDS`` moves all of them at once, so that anybody can ask whether
+    the book's claims hold by luck: ``make claims`` does.
 
     Parameters
     ----------
@@ -54,57 +63,63 @@ def seed(number: int) -> int:
 
 
 def claim(
-    name: str, value: Value, *, expected: Value | None = None, within: float | None = None, above: Value | None = None,
-    below: Value | None = None, one_of: Collection[Value] | None = None, says: str,
+    name: str, value: Value, *, expected: Value | None = None, within: float | None = None,
+    above: Value | None = None, below: Value | None = None, one_of: Collection[Value] | None = None,
+    se: float | None = None, of: int | None = None, exact: bool = False, says: str,
 ) -> None:
-    """Check a sentence of the book against a measured value, and enter both in the ledger.
+    """Measure a sentence of the book, and enter both in the ledger.
 
-    Ask for one of: a number ``expected`` and the tolerance ``within``; a bound ``above`` or ``below`` or both; a set
-    ``one_of``, for numbers with the tolerance ``within``. The value is glued under `name`, for use in prose.
+    Ask for one of: a number ``expected`` and the tolerance ``within``; a bound ``above`` or
+    ``below`` or both; a set ``one_of``, for numbers with the tolerance ``within``. Say what the
+    number is, with one of ``se``, ``of`` and ``exact``. The value is glued under `name`, for use in
+    prose. A false sentence shows itself in red, and the chapter goes on.
 
     Parameters
     ----------
     name : str
         Unique in the book; letters, digits and hyphens.
     value : float, int or str
-        What was measured.
-    expected : float or int, optional
+        What was measured. One that is not finite makes every sentence false.
+    expected : float, int or str, optional
         What the sentence says it is.
     within : float, optional
-        The largest distance from `expected`, or from the nearest of `one_of`, that still counts as true. For a Monte
-        Carlo result it is a multiple of its Monte Carlo standard error.
+        The largest distance from `expected`, or from the nearest of `one_of`, at which the sentence
+        is still true: a distance that matters to its reader, of a dozen standard errors or more.
     above, below : float, optional
         Strict bounds.
     one_of : collection, optional
         The values that make the sentence true.
+    se : float, optional
+        Standard error of a sampled number, in its own unit; see `mixtures.mcse`.
+    of : int, optional
+        For a count, the number of independent trials in which `value` was counted. Its standard
+        error is the binomial's, with two successes and two failures added, so that a count of none
+        or all has one too [1]_.
+    exact : bool
+        Whether no sampling seed moves the number.
     says : str
         The sentence.
 
     Raises
     ------
-    FalseClaim
-        If the sentence is not true. The message names chapter, claim, value, expectation and tolerance.
     ValueError
-        If the call is malformed, or the name was used before.
+        If the call is malformed, or the name was used before. The message names the argument and
+        the claim.
+
+    References
+    ----------
+    .. [1] A. Agresti and B. A. Coull, "Approximate is better than 'exact' for interval estimation of
+       binomial proportions", *The American Statistician* 52, 1998.
     """
-    record = _record(name, value, expected, within, above, below, one_of, says)
+    error = _error(name, value, se, of, exact)
+    record = _record(name, value, expected, within, above, below, one_of, error, of, says)
     previous = _names.setdefault(name, says)
     if previous != says:
         raise ValueError(f"name: {name!r} is already the name of the claim {previous!r}")
-    if not record["holds"] and not os.environ.get("BOOK_CLAIMS_GATHER"):
-        raise FalseClaim(
-            f"chapter {_chapter}, claim {name}: {says!r} is not true.\n"
-            f"Measured {record['value']}; expected {record['expected']}."
-        )
     _values[name] = record["value"]
-    sentence, figures = html.escape(says), html.escape(f"Measured: {record['measured']}; expected: {record['expected']}.")
-    mark = "✓" if record["holds"] else "✗"
-    # the page shows the mark alone until it is opened; a notebook, which has no style of the book's, shows the sentence too
-    summary = f'<summary title="{sentence} {figures}">{mark}<span class="says"> {sentence}</span></summary>'
-    show = f'<details class="claim" id="claim-{name}">{summary}{figures}</details>'
     # the metadata is that of myst_nb.glue, so that {glue:text}`name` works in prose
     display(
-        {"text/plain": repr(record["value"]), "text/html": show},
+        {"text/plain": repr(record["value"]), "text/html": _shown(record)},
         raw=True,
         metadata={"scrapbook": {"name": name, "mime_prefix": ""}, "claim": record},
     )
@@ -129,57 +144,141 @@ def measured(name: str, form: str = "") -> str:
     return f"−{value[1:]}" if value.startswith("-") else value
 
 
+def _error(name: str, value: Any, se: Any, of: Any, exact: bool) -> float | None:
+    """Return the standard error of a value, or None where it is exact."""
+    if (se is not None) + (of is not None) + (exact is True) != 1:
+        raise ValueError(
+            f"se: claim {name}: say what the number is: give its standard error se, or the number"
+            " of trials of, or exact=True where no seed moves it"
+        )
+    if exact:
+        return None
+    value = _plain("value", name, value, finite=False)
+    if isinstance(value, str | bool):
+        raise ValueError(
+            f"value: claim {name}: {value!r} has no standard error; count over several runs how"
+            " often it is so, or say exact=True"
+        )
+    if of is not None:
+        trials = isinstance(of, numbers.Integral) and of > 0
+        if not (trials and isinstance(value, int) and 0 <= value <= of):
+            raise ValueError(f"of: claim {name}: expected a count among trials, got {value!r} of {of!r}")
+        share = (value + 2) / (of + 4)
+        return math.sqrt(of * share * (1 - share))
+    se = _plain("se", name, se, finite=False)
+    # a value that is not finite has no error, and is false for itself
+    if isinstance(se, str | bool) or (_finite(value) and not 0 <= se < math.inf):
+        raise ValueError(f"se: claim {name}: expected a finite number of at least 0, got {se!r}")
+    return float(se)
+
+
 def _record(
-    name: str, value: Any, expected: Value | None, within: float | None, above: Value | None, below: Value | None,
-    one_of: Collection[Value] | None, says: str,
+    name: str, value: Any, expected: Value | None, within: float | None, above: Value | None,
+    below: Value | None, one_of: Collection[Value] | None, error: float | None, of: int | None,
+    says: str,
 ) -> dict[str, Any]:
     """Check the call, judge the sentence, and return what the ledger keeps, fit for JSON."""
     if not (isinstance(name, str) and name.isascii() and name.replace("-", "").isalnum()):
         raise ValueError(f"name: expected letters, digits and hyphens, got {name!r}")
     if not (isinstance(says, str) and says.strip()):
         raise ValueError(f"says: claim {name}: expected a sentence, got {says!r}")
-    sides = {"above": above, "below": below}
-    bounds = {side: _plain(side, name, bound) for side, bound in sides.items() if bound is not None}
-    if (expected is not None) + bool(bounds) + (one_of is not None) != 1:
-        raise ValueError(f"expected: claim {name}: give one of expected, above or below, one_of")
     value = _plain("value", name, value, finite=False)
-    real = isinstance(within, numbers.Real)
-    if within is not None and (bounds or not (real and 0 < within < math.inf)):
-        raise ValueError(f"within: claim {name}: expected a positive tolerance around a number, got {within!r}")
-    if bounds:
-        targets, texts = list(bounds.values()), [f"{side} {_show(bound)}" for side, bound in bounds.items()]
-    elif expected is not None:
-        targets = [_plain("expected", name, expected)]
-    elif isinstance(one_of, Collection) and not isinstance(one_of, str) and len(one_of):
-        targets = [_plain("one_of", name, target) for target in one_of]
+    targets, low, high = _region(name, value, expected, within, above, below, one_of, error)
+    if low is high is None:
+        holds, room, text = value in targets, None, " or ".join(_show(t) for t in targets)
     else:
-        raise ValueError(f"one_of: claim {name}: expected a collection of values, got {one_of!r}")
-    words = [v for v in (value, *targets) if isinstance(v, str)]
-    if words and (bounds or within is not None or len(words) <= len(targets)):
-        raise ValueError(f"value: claim {name}: a string is not near, above, below or equal to a number: {words[0]!r}")
-    if not bounds and within is None and isinstance(value, float):
-        raise ValueError(f"within: claim {name}: a measured number needs a tolerance")
-    distance = None
-    if bounds:
-        holds = bounds.get("above", -math.inf) < value < bounds.get("below", math.inf)
-        text = " and ".join(texts)
-    elif within is None:
-        holds, text = value in targets, " or ".join(_show(t) for t in targets)
-    else:
-        distance = float(min(abs(value - t) for t in targets) / within)
-        # a NaN is at no distance
-        holds = distance <= 1
-        text = f"{' or '.join(_show(t, within) for t in targets)} ± {within:.2g}"
-    return {
+        room = _room(value, low, high)
+        # a bound is strict, a tolerance is not; a NaN is on no side
+        holds = room >= 0 if targets else room > 0
+        if error is not None:
+            holds = holds and room >= ROOM * error
+        sides = [f"above {_show(low)}"] * (low is not None) + [f"below {_show(high)}"] * (high is not None)
+        about = " or ".join(_show(t, within) for t in targets)
+        text = f"{about} ± {within:.2g}" if targets else " and ".join(sides)
+    margin = room / error if error and room is not None and math.isfinite(room) else None
+    digits = min(filter(None, (within, error)), default=None)
+    shown = _show(value, digits)
+    kind = "exact" if error is None else "sampled" if of is None else "counted"
+    known = {"exact": shown, "counted": f"{shown} of {of}", "sampled": f"{shown} (se {error or 0:.2g})"}
+    record = {
         "name": name,
         "chapter": _chapter,
         "says": says,
         "value": value if _finite(value) else str(value),
-        "measured": _show(value, within),
+        "kind": kind,
+        "se": error if error is None or math.isfinite(error) else None,
+        "low": low,
+        "high": high,
+        "margin": margin,
+        "measured": known[kind],
         "expected": text,
-        "distance": distance if distance is not None and math.isfinite(distance) else None,
         "holds": bool(holds),
     }
+    return record | {"fault": "" if holds else _fault(record)}
+
+
+def _region(
+    name: str, value: Any, expected: Value | None, within: float | None, above: Value | None,
+    below: Value | None, one_of: Collection[Value] | None, error: float | None,
+) -> tuple[list[Any], float | None, float | None]:
+    """Return what makes the sentence true: values, and the bounds of what is near the nearest."""
+    sides = {"above": above, "below": below}
+    bounds = {side: _plain(side, name, bound) for side, bound in sides.items() if bound is not None}
+    if (expected is not None) + bool(bounds) + (one_of is not None) != 1:
+        raise ValueError(f"expected: claim {name}: give one of expected, above or below, one_of")
+    if within is not None and (
+        bounds or isinstance(within, bool) or not isinstance(within, numbers.Real) or not 0 < within < math.inf
+    ):
+        raise ValueError(f"within: claim {name}: expected a positive tolerance around a number, got {within!r}")
+    if expected is not None:
+        targets = [_plain("expected", name, expected)]
+    elif one_of is not None:
+        if not isinstance(one_of, Collection) or isinstance(one_of, str) or not len(one_of):
+            raise ValueError(f"one_of: claim {name}: expected a collection of values, got {one_of!r}")
+        targets = [_plain("one_of", name, target) for target in one_of]
+    else:
+        targets = []
+    words = [v for v in (value, *targets, *bounds.values()) if isinstance(v, str)]
+    if words and (bounds or within is not None or len(words) <= len(targets)):
+        raise ValueError(
+            f"value: claim {name}: a string is not near, above, below or equal to a number: {words[0]!r}"
+        )
+    if targets and within is None and (isinstance(value, float) or error is not None):
+        raise ValueError(f"within: claim {name}: a measured number needs a tolerance")
+    if within is None:
+        return targets, bounds.get("above"), bounds.get("below")
+    nearest = min(targets, key=lambda target: abs(value - target)) if _finite(value) else targets[0]
+    return targets, nearest - within, nearest + within
+
+
+def _room(value: float, low: float | None, high: float | None) -> float:
+    """Return how far a value lies inside its bounds; negative outside, NaN where it is not finite."""
+    if not _finite(value):
+        return math.nan
+    return float(min(value - low if low is not None else math.inf, high - value if high is not None else math.inf))
+
+
+def _fault(record: dict[str, Any]) -> str:
+    """Say why a sentence does not hold."""
+    why = f"measured {record['measured']}, expected {record['expected']}"
+    if record["margin"] is not None and record["margin"] > 0:
+        why += f"; it holds by {record['margin']:.1f} standard errors, and {ROOM} are asked"
+    return why
+
+
+def _shown(record: dict[str, Any]) -> str:
+    """Return what a claim shows: on the book's page a mark that opens, in a notebook the sentence too."""
+    sentence, figures = html.escape(record["says"]), html.escape(
+        f"Measured: {record['measured']}; expected: {record['expected']}."
+    )
+    holds = record["holds"]
+    mark = "✓" if holds else "✗"
+    # no page is printed with a false one; a notebook has no style of the book's
+    red = "" if holds else ' open style="color: #c00000"'
+    if not holds:
+        figures = html.escape(f"Not true here: {record['fault']}.")
+    summary = f'<summary title="{sentence} {figures}">{mark}<span class="says"> {sentence}</span></summary>'
+    return f'<details class="claim" id="claim-{record["name"]}"{red}>{summary}{figures}</details>'
 
 
 def _plain(argument: str, name: str, value: Any, finite: bool = True) -> Any:
@@ -197,9 +296,9 @@ def _finite(value: str | float) -> bool:
 
 
 def _show(value: str | float, within: float | None = None) -> str:
-    """Write a number as a reader wants it: to two digits of its tolerance."""
+    """Write a number as a reader wants it: to two digits of its tolerance or error."""
     if isinstance(value, str | bool | int) or not math.isfinite(value):
         return str(value)
-    if within is not None:
+    if within:
         return f"{value:.{max(0, 1 - math.floor(math.log10(within)))}f}"
     return f"{value:.4g}" if abs(value) < 1e4 else f"{value:.6g}"
