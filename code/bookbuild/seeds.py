@@ -7,6 +7,7 @@ import asyncio
 import csv
 import math
 import os
+import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -68,7 +69,7 @@ async def _measure(path, machine, seeds):
     notebook = read_myst_markdown_notebook(path.read_text("utf-8"))
     client = nbclient.NotebookClient(notebook, timeout=1200, resources={"metadata": {"path": str(path.parent)}})
     measured = []
-    async with client.async_setup_kernel(env=os.environ | machine):
+    async with client.async_setup_kernel(env=os.environ | machine, stderr=subprocess.DEVNULL):
         for number in seeds:
             await client.kc.execute_interactive(f"import os; os.environ['BOOK_SEEDS'] = '{number}'", silent=True)
             error = ""
@@ -77,7 +78,8 @@ async def _measure(path, machine, seeds):
                     cell.pop("outputs", None)
                     await client.async_execute_cell(cell, index)
             except (CellExecutionError, DeadKernelError) as stopped:
-                error = f"{path.stem} stops: {str(stopped).strip().splitlines()[-1]}"
+                last = execution.COLOUR.sub("", str(stopped)).strip().splitlines()[-1]
+                error = f"{path.stem} stops, with seeds {number}: {last}"
             found = [output.get("metadata", {}).get("claim") for output in execution.outputs(notebook)]
             measured.append(([claim for claim in found if claim], error))
     return measured

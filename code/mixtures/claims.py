@@ -192,7 +192,8 @@ def _record(
         holds = room >= 0 if targets else room > 0
         if error is not None:
             holds = holds and room >= ROOM * error
-        sides = [f"above {_show(low)}"] * (low is not None) + [f"below {_show(high)}"] * (high is not None)
+        bounds = {"above": low, "below": high}
+        sides = [f"{side} {_show(bound)}" for side, bound in bounds.items() if bound is not None]
         about = " or ".join(_show(t, within) for t in targets)
         text = f"{about} ± {within:.2g}" if targets else " and ".join(sides)
     margin = room / error if error and room is not None and math.isfinite(room) else None
