@@ -48,7 +48,6 @@ def setup(app):
     app.connect("builder-inited", lambda app: shutil.rmtree(Path(app.outdir) / "reports", ignore_errors=True))
     app.connect("doctree-read", inspect)
     app.connect("env-purge-doc", forget)
-    app.connect("env-updated", judge)
     app.connect("build-finished", reread)
 
 
@@ -201,13 +200,16 @@ def reading(app):
     return getattr(app, "bookbuild_reading", False)
 
 
-def judge(app, env):
-    """Stop the build when any page holds a fault; Sphinx then keeps no memory of having read it."""
-    refuse([(docname, fault) for docname, found in sorted(_noted(env).items()) for fault in found])
+def noted(env):
+    """Return pairs of a page and a fault that its outputs hold."""
+    return [(docname, fault) for docname, faults in sorted(_noted(env).items()) for fault in faults]
 
 
 def refuse(found):
-    """Stop the build when anything was found; `found` holds pairs of a page and what is wrong with it."""
+    """Stop the build when anything was found; `found` holds pairs of a page and what is wrong with it.
+
+    Sphinx then keeps no memory of having read the pages.
+    """
     if found:
         lines = [f"- {docname}.md: {fault}" for docname, fault in found]
         raise ExtensionError("\n".join(["this book cannot be printed:", *lines]))

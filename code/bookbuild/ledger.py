@@ -57,8 +57,8 @@ def forget(app, env, docname):
 
 
 def check(app, env):
-    """Stop the build when a claim is false, shares its name or is in the wrong chapter; else print the ledger anew."""
-    found, owner = [], {}
+    """Stop the build when a page holds a fault or a false claim, and name all of them at once; else print the ledger anew."""
+    found, owner = execution.noted(env), {}
     for docname, claims in sorted(_claims(env).items()):
         for other in sorted({claim["chapter"] for claim in claims} - {Path(docname).name}):
             found.append((docname, f"begin({other!r}) gives the name of another chapter"))
@@ -66,10 +66,9 @@ def check(app, env):
             first = owner.setdefault(claim["name"], claim)
             if first is not claim:
                 found.append((docname, f"claim {claim['name']} has the name of one in chapter {first['chapter']}"))
-            # a false one gets here only from a run that gathered them, by way of the cache
             if not claim["holds"]:
-                found.append((docname, f"claim {claim['name']}: {claim['says']!r} is not true"))
-    execution.refuse(found)
+                found.append((docname, f"claim {claim['name']}: {claim['says']!r} is not true: {claim['fault']}"))
+    execution.refuse(sorted(found, key=lambda one: one[0]))
     return [env.bookbuild_ledger] if execution.reading(app) and hasattr(env, "bookbuild_ledger") else []
 
 
@@ -79,7 +78,7 @@ def fill(app, doctree, docname):
         # in the order of the table of contents
         pages = [page for page in _reading_order(app.env) if page in _claims(app.env)]
         rows = [_row(app, docname, page, claim) for page in pages for claim in _claims(app.env)[page]]
-        place.replace_self(table(["chapter", "claim", "measured", "expected", "distance"], rows, "ledger"))
+        place.replace_self(table(["chapter", "claim", "measured", "expected", "kind", "margin"], rows, "ledger"))
 
 
 def table(heads, rows, name):
@@ -116,8 +115,10 @@ def _reading_order(env, page=None):
 def _row(app, docname, page, claim):
     place = app.builder.get_relative_uri(docname, page) + f"#claim-{claim['name']}"
     link = nodes.reference("", claim["chapter"], refuri=place, internal=True)
-    distance = "" if claim["distance"] is None else f"{claim['distance']:.2f}"
-    return [link, nodes.Text(claim["says"]), nodes.Text(claim["measured"]), nodes.Text(claim["expected"]), nodes.Text(distance)]
+    # what no seed moves has no standard error; what never varied among the draws is further than any number of them
+    margin = "" if claim["kind"] == "exact" else "∞" if claim["margin"] is None else f"{claim['margin']:.1f}"
+    words = (claim["says"], claim["measured"], claim["expected"], claim["kind"], margin)
+    return [link, *map(nodes.Text, words)]
 
 
 def _claims(env):
