@@ -160,8 +160,9 @@ def _error(name: str, value: Any, se: Any, of: Any, exact: bool) -> float | None
             " often it is so, or say exact=True"
         )
     if of is not None:
-        trials = isinstance(of, numbers.Integral) and of > 0
-        if not (trials and isinstance(value, int) and 0 <= value <= of):
+        of = _plain("of", name, of)
+        counts = isinstance(of, int) and isinstance(value, int)
+        if not (counts and 0 <= value <= of and of > 0):
             raise ValueError(f"of: claim {name}: expected a count among trials, got {value!r} of {of!r}")
         share = (value + 2) / (of + 4)
         return math.sqrt(of * share * (1 - share))

@@ -58,9 +58,9 @@ def share(events: ArrayLike) -> float:
     float
     """
     events = _chains(events)
-    effective = events.size
+    effective = float(events.size)
     if 0 < events.mean() < 1:
-        effective = min(events.size, float(az.ess(events, method="mean")))
+        effective = min(effective, float(az.ess(events, method="mean")))
     p = (effective * events.mean() + 2) / (effective + 4)
     return float(np.sqrt(p * (1 - p) / effective))
 
