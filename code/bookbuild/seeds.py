@@ -26,7 +26,8 @@ ROOM, MARGIN = 5, 5
 MACHINES = {
     "this": {},
     "haswell": {"NUMBA_CPU_NAME": "haswell"},
-    "narrow": {"NPY_DISABLE_CPU_FEATURES": "AVX512F AVX512CD AVX512_SKX AVX512_CLX AVX512_CNL AVX512_ICL AVX2 FMA3"},
+    # names of NumPy 2.4 and later, then those of older ones
+    "narrow": {"NPY_DISABLE_CPU_FEATURES": "X86_V3 X86_V4 AVX512_ICL AVX512_SPR AVX2 FMA3 AVX512F AVX512_SKX"},
     "blas": {"OPENBLAS_CORETYPE": "Prescott"},
     "skylake": {"NUMBA_CPU_NAME": "skylake-avx512"},
 }
