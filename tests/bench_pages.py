@@ -11,7 +11,7 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from conftest import QUIET, chromium
+from bookbuild.browser import QUIET, get
 from playwright.sync_api import sync_playwright
 from reader import opened
 from test_pages import NAMES
@@ -67,7 +67,7 @@ def weights():
     })"""
     print("\npage: KB gzipped, requests and layout shift before scrolling, at 1280 and at 390 px")
     with served() as address, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium(), args=QUIET)
+        browser = playwright.chromium.launch(executable_path=get(), args=QUIET)
         for name in [*NAMES, "search"]:
             cells = []
             for look in ("light", "telephone"):
@@ -95,7 +95,7 @@ def lighthouse():
         for name in JUDGED:
             run = subprocess.run(
                 [tools / "node_modules/.bin/lighthouse", f"{address}/{name}.html", "--quiet", "--output=json", f"--chrome-flags={flags}"],
-                env=os.environ | {"CHROME_PATH": chromium()}, capture_output=True, text=True, check=True,
+                env=os.environ | {"CHROME_PATH": get()}, capture_output=True, text=True, check=True,
             )
             report = json.loads(run.stdout)
             scores = [f"{100 * report['categories'][aspect]['score']:4.0f}" for aspect in ASPECTS]

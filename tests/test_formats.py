@@ -170,7 +170,7 @@ def test_epub_is_the_same_each_time(site, book):
 
 
 @pytest.fixture(scope="module")
-def paper(site):
+def paper(site, chromium):
     """Return the PDF."""
     return pypdf.PdfReader(made("pdf"))
 
@@ -297,7 +297,7 @@ def sheet(site, browser, tmp_path_factory):
     page.close()
 
 
-def test_nothing_on_paper_is_wider_than_the_text(sheet):
+def test_paper_holds_drawings_and_nothing_wider_than_the_text(sheet):
     # what is inside a drawing is cut at its edge
     wide = sheet.evaluate(
         """(width) => [...document.querySelectorAll("body *:not(svg *)")]
@@ -306,9 +306,6 @@ def test_nothing_on_paper_is_wider_than_the_text(sheet):
         TEXT_WIDTH,
     )
     assert wide == []
-
-
-def test_pictures_on_paper_are_drawings(sheet):
     kinds = sheet.evaluate("[...document.images].map((image) => [image.src.split('.').pop(), image.naturalWidth > 0])")
     assert len(kinds) > 50
     assert {tuple(kind) for kind in kinds} == {("svg", True)}
@@ -317,21 +314,14 @@ def test_pictures_on_paper_are_drawings(sheet):
 # Small parts
 
 
-def small(facts=None):
-    """Return a book of two chapters that name each other."""
-    body = '<a href="{0}.html#a">A</a> <a href="{0}.html#data=8">B</a> <a href="../genindex.html">C</a> <a href="https://x.example/">D</a>'
-    return [
-        chapters.Chapter(f"book/{name}.html", BeautifulSoup(body.format(other), "html.parser"), facts or {})
-        for name, other in (("one", "two"), ("two", "one"))
-    ]
-
-
 @pytest.mark.parametrize(
     ("facts", "state"), [({}, None), ({"url": "https://a.example/two.html"}, "https://a.example/two.html#data=8")]
 )
 def test_links_stay_in_the_book_where_they_can(facts, state):
-    one, two = book = small(facts)
-    chapters.relink(book, one, lambda chapter, name: f"{chapter.name}!{name}")
+    body = '<a href="{0}.html#a">A</a> <a href="{0}.html#data=8">B</a> <a href="../genindex.html">C</a> <a href="https://x.example/">D</a>'
+    both = (("one", "two"), ("two", "one"))
+    one, two = [chapters.Chapter(f"book/{a}.html", BeautifulSoup(body.format(b), "html.parser"), facts) for a, b in both]
+    chapters.relink([one, two], one, lambda chapter, name: f"{chapter.name}!{name}")
     assert [link["href"] for link in one.article("a")] == [link for link in ("two!a", state, "https://x.example/") if link]
     assert one.article.text == "A B C D"
 
@@ -354,9 +344,3 @@ def test_book_that_cannot_be_written_leaves_the_old_one(monkeypatch, tmp_path):
     with pytest.raises(ZeroDivisionError):
         chapters.keep(book, ".epub", b"new")
     assert (tmp_path / "two-bells.epub").read_bytes() == b"old"
-
-
-def test_links_to_take_away_are_there_when_the_files_are(pages, site):
-    found = pages["book/index"].select(".take-away a")
-    assert len(found) in (0, 2)
-    assert all((site / "book" / link["href"]).is_file() for link in found)

@@ -13,6 +13,7 @@ import pytest
 from checkout import ROOT
 from pytensor import config
 
+pytestmark = pytest.mark.slow
 # every Python process runs this first: nothing but this machine may be asked
 ALONE = """
 import sys
