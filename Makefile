@@ -62,10 +62,9 @@ mutants: $(READY)  ## change the mathematics in small ways, and see whether a te
 audit:  ## ask whether any pinned package is known to be unsafe
 	@.ci/audit
 
-bench: book  ## time the book against the source note as a script (ROUNDS=3), and the modules; weigh the pages
+bench: $(READY)  ## time the book against the source note as a script (ROUNDS=3), each chapter, and the modules
 	$(BIN)/python tests/bench_book.py
 	$(BIN)/python -m tests.bench
-	$(BIN)/python tests/bench_pages.py
 
 lock: $(READY)  ## resolve code/pyproject.toml anew into requirements.txt (RESOLUTION=highest)
 	$(BIN)/python -m venv _build/lock

@@ -79,7 +79,7 @@ def large():
         print(f"{name:34} {time.perf_counter() - start:6.1f} {float(run.stdout.split()[-1]):8.0f}")
 
 
-def relabelling(n_draw=20_000, n=500, n_component=5):
+def relabelling(n_draw=2_000, n=500, n_component=3):
     """Time the relabelling of draws whose labels are planted, and its peak memory."""
     rng = np.random.default_rng(0)
     z = rng.integers(n_component, size=(n_draw, n))

@@ -32,6 +32,7 @@ Chapter one says {{glue:text}}`one.md::one-width:.2f`.
 
 ```{{code-cell}} ipython3
 import sys
+from pathlib import Path
 
 sys.path.insert(0, "../code")
 import tiny

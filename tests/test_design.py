@@ -2,7 +2,6 @@
 
 import io
 import struct
-import xml.etree.ElementTree as ET
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -138,9 +137,3 @@ def test_first_page_draws_the_card_that_other_sites_show(site):
     png = (site / "_static" / "card.png").read_bytes()
     assert struct.unpack(">2I", png[16:24]) == (1200, 630)
     assert len(png) < 100_000
-
-
-def test_icon_is_drawn_of_shapes_alone():
-    icon = ET.parse(ROOT / "book" / "assets" / "favicon.svg").getroot()
-    assert icon.get("viewBox") == "0 0 32 32"
-    assert {element.tag.split("}")[1] for element in icon.iter()} == {"svg", "clipPath", "path"}
