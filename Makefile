@@ -1,13 +1,15 @@
-# Each command sets up whatever it needs, in .venv and _build, and nowhere else.
+# Each command sets up whatever it needs, in .venv and _build; only a browser, where there is none, comes to the system.
 PYTHON ?= python3
 PORT ?= 8000
 RESOLUTION ?= highest
+# tests side by side, of which each may have a browser or a build
+WORKERS ?= 2
 BIN := .venv/bin
 READY := .venv/.ready
 LAB := JUPYTER_CONFIG_DIR="$(CURDIR)/_build/lab" PATH="$(CURDIR)/$(BIN):$$PATH"
 BUILD := $(BIN)/jupyter-book build . -W -n --keep-going
 
-.PHONY: help book epub pdf site check test test-thorough test-launch serve lab claims links mutants audit bench lock clean
+.PHONY: help book epub pdf site check test test-all browser serve lab claims links mutants audit bench lock clean
 .DEFAULT_GOAL := help
 
 help:  ## show these lines
@@ -19,26 +21,27 @@ book: $(READY)  ## build the book into _build/html; any warning is an error
 epub: book  ## build the book for e-readers, in _build
 	$(BIN)/python -m bookbuild.epub
 
-pdf: book  ## build the book for paper, in _build; needs a Chromium
+pdf: book  ## build the book for paper, in _build; gets a browser where there is none
 	$(BIN)/python -m bookbuild.pdf
 
 site: export BOOK_TAKE_AWAY = 1
 site: epub pdf  ## build what is published: the book, and both of these to take away
 	cp _build/*.epub _build/*.pdf _build/html
 
-test: $(READY)  ## run every test; needs a Chromium, and Java
-	$(BIN)/python -m pytest
+test: book browser  ## build the book and test it: the science, the press, what a reader sees; takes minutes
+	$(BIN)/python -m pytest -m "not slow" -n $(WORKERS) --dist loadfile
+
+# OPTIONS are pytest's, for a part of it; HYPOTHESIS_PROFILE=book generates inputs as `make test` does
+test-all: $(if $(OPTIONS),book browser,test)  ## and all that takes longer, with ten times as many inputs (OPTIONS="-m slow")
+	HYPOTHESIS_PROFILE=$(or $(HYPOTHESIS_PROFILE),thorough) $(BIN)/python -m pytest $(or $(OPTIONS),-m "slow or hypothesis")
+
+browser: $(READY)
+	@$(BIN)/python -m bookbuild.browser
 
 check: $(READY)  ## look at the code without running it: style, docstrings, types, spelling
 	$(BIN)/ruff check --config code/pyproject.toml .
 	$(BIN)/mypy --config-file code/pyproject.toml code/mixtures
 	$(BIN)/codespell --toml code/pyproject.toml
-
-test-thorough: $(READY)  ## run the tests that generate their inputs, with ten times as many of them
-	HYPOTHESIS_PROFILE=thorough $(BIN)/python -m pytest -m hypothesis
-
-test-launch: $(READY)  ## open and run every chapter as Binder does, in an environment made anew
-	LAUNCH=all $(BIN)/python -m pytest tests/test_launch.py
 
 serve: book  ## build the book and serve it on this machine (PORT=8000)
 	@$(BIN)/python -u -m http.server --bind 127.0.0.1 --directory _build/html $(PORT)
@@ -59,10 +62,9 @@ mutants: $(READY)  ## change the mathematics in small ways, and see whether a te
 audit:  ## ask whether any pinned package is known to be unsafe
 	@.ci/audit
 
-bench: book  ## time the book against the source note as a script (ROUNDS=3), and the modules; weigh the pages
+bench: $(READY)  ## time the book against the source note as a script (ROUNDS=3), each chapter, and the modules
 	$(BIN)/python tests/bench_book.py
 	$(BIN)/python -m tests.bench
-	$(BIN)/python tests/bench_pages.py
 
 lock: $(READY)  ## resolve code/pyproject.toml anew into requirements.txt (RESOLUTION=highest)
 	$(BIN)/python -m venv _build/lock
@@ -78,6 +80,7 @@ $(READY): code/hashes.txt code/pyproject.toml
 	@command -v $(PYTHON) > /dev/null || { echo "make: $(PYTHON) is missing; install Python 3.12 or later" >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 12))' \
 	  || { echo "make: Python 3.12 or later is needed, and $$($(PYTHON) --version 2>&1) was found; try make PYTHON=python3.13" >&2; exit 1; }
+	@[ -w . ] || { echo "make: $(CURDIR) cannot be written; copy the checkout to a folder that can" >&2; exit 1; }
 	@$(PYTHON) -m venv .venv > /dev/null || { echo "make: $(PYTHON) cannot make a virtual environment; on Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
 	@echo "setting up .venv; this takes a minute or two"
 	@{ $(BIN)/pip install --disable-pip-version-check --no-deps --require-hashes -r code/hashes.txt \

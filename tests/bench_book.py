@@ -16,7 +16,7 @@ from pathlib import Path
 from statistics import median
 
 import psutil
-from checkout import PRESS, ROOT, STRICT, copied
+from checkout import ROOT, STRICT, copied
 
 PROSE, LINE = "book/mixture.md", "\nOne more line.\n"
 KINDS = ("import", "compile", "run", "plot")
@@ -55,16 +55,6 @@ def memory(pid):
     return total / 1e6
 
 
-def unexecuted(target):
-    """Copy the book, to be printed without running a chapter; return the folder."""
-    config = copied(target) / "_config.yml"
-    text = config.read_text("utf-8").replace("execute_notebooks: cache", 'execute_notebooks: "off"')
-    # a warning would have the next build read everything, and without outputs numbers and figures are missed
-    text = text.replace("suppress_warnings: [", "suppress_warnings: [misc, mystnb, ref, ")
-    config.write_text(text, "utf-8")
-    return target
-
-
 def append(path, line):
     """Add a line to a file."""
     path.write_text(path.read_text("utf-8") + line, "utf-8")
@@ -86,18 +76,12 @@ def measure(work):
     chapters = {path.stem: json.loads(path.read_text("utf-8")) for path in clocks.iterdir()}
     found["note, warm"], _ = timed(note, work, **plain)
     found["nothing changed"], _ = timed(STRICT, book, **compiled)
-    off = unexecuted(work / "off")
-    timed(PRESS, off)
-    several = {"prose": [], "Sphinx alone": []}
-    for _ in range(3):
-        append(book / PROSE, LINE)
-        append(off / PROSE, LINE)
-        several["prose"].append(timed(STRICT, book, **compiled)[0])
-        several["Sphinx alone"].append(timed(PRESS, off)[0])
+    append(book / PROSE, LINE)
+    found["prose"], _ = timed(STRICT, book, **compiled)
     append(book / "code/mixtures/film.py", "# one more line\n")
     found["shared module"], _ = timed(STRICT, book, **compiled)
     site = sum(file.stat().st_size for file in (book / "_build/html").rglob("*") if file.is_file())
-    return found | {name: median(each) for name, each in several.items()}, peak, chapters, site
+    return found, peak, chapters, site
 
 
 def heaviest(count=10):
@@ -127,8 +111,8 @@ def main(rounds):
     for one, other, words in (
         ("book, cold", "note, cold", "whole book cold / source note cold"),
         ("shared module", "note, warm", "shared module edited / source note warm"),
-        ("prose", "Sphinx alone", "prose edited / the same with execution off"),
-        ("nothing changed", "Sphinx alone", "nothing changed / the same"),
+        ("prose", "note, warm", "prose edited / the same"),
+        ("nothing changed", "note, warm", "nothing changed / the same"),
     ):
         print(f"{words:46} {seconds(one):6.1f} / {seconds(other):5.1f}  {ratio(one, other):5.2f}")
     print(f"{'memory at the most, of all processes, cold':46} {median(peak for _, peak, *_ in done):6.0f} MB")

@@ -5,10 +5,10 @@ import threading
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
-import checkout
 import numpy as np
 import pytest
-from bookbuild.pdf import QUIET, chromium
+from bookbuild import browser as browsers
+from checkout import ROOT
 from hypothesis import Phase, settings
 from mixtures import data, exact
 from playwright.sync_api import sync_playwright
@@ -78,8 +78,11 @@ def flat():
 
 @pytest.fixture(scope="session")
 def site():
-    """Print the whole book, and return the folder of its pages."""
-    return checkout.build(checkout.ROOT)
+    """Return the folder of the printed book's pages, which `make test` has printed before."""
+    folder = ROOT / "_build" / "html"
+    if not (folder / "index.html").is_file():
+        pytest.fail(f"no pages in {folder}: run `make book` first", pytrace=False)
+    return folder
 
 
 @pytest.fixture(scope="session")
@@ -98,14 +101,34 @@ def server(site):
         thread.join()
 
 
+UNSEEN = "no browser: "
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    """Return the path of a Chromium of this machine; a test that needs one is skipped without, and fails where CI is set."""
+    found = browsers.find()
+    if found is None:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(UNSEEN + browsers.HOW)
+    return found
+
+
 # not for the whole session: while Playwright runs, asyncio.run is refused to every other test
 @pytest.fixture(scope="module")
-def browser():
+def browser(chromium):
     """Start a Chromium of this machine."""
-    found = chromium()
-    if found is None:
-        pytest.fail("no browser found: install Chromium or Google Chrome, or set CHROMIUM to its path", pytrace=False)
     with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=found, args=QUIET)
+        launched = playwright.chromium.launch(executable_path=chromium, args=browsers.QUIET)
         yield launched
         launched.close()
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_sessionfinish(session):
+    """Say, below all else, how many tests have not been run for want of a browser."""
+    result = yield
+    terminal = session.config.pluginmanager.get_plugin("terminalreporter")
+    skipped = [report for report in terminal.stats.get("skipped", []) if UNSEEN in str(report.longrepr)] if terminal else []
+    if skipped:
+        terminal.write_line(f"{len(skipped)} tests were skipped, for they need a browser: {browsers.HOW}")
+    return result

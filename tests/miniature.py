@@ -5,14 +5,12 @@ import re
 import shutil
 import subprocess
 import sys
-from contextlib import contextmanager
-from pathlib import Path
+from contextlib import ExitStack, contextmanager
 
-import yaml
 from bookbuild import execution
 from bs4 import BeautifulSoup
+from checkout import ROOT
 
-ROOT = Path(__file__).parents[1]
 STRICT = ("-W", "-n", "--keep-going")
 CHAPTERS = ["one", "two", "three"]
 CHAPTER = """---
@@ -34,7 +32,6 @@ Chapter one says {{glue:text}}`one.md::one-width:.2f`.
 
 ```{{code-cell}} ipython3
 import sys
-from contextlib import contextmanager
 from pathlib import Path
 
 sys.path.insert(0, "../code")
@@ -50,8 +47,15 @@ with Path("../runs").open("a") as runs:
 """
 
 
-# jupyter-book build ., with Ctrl-C as at a terminal wherever the tests run, less the two seconds in which jsonschema compiles grammars of addresses that nobody checks here
-START = "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); sys.modules['rfc3987_syntax'] = None; from jupyter_book.cli.main import main; main()"
+# jupyter-book build ., with Ctrl-C as at a terminal wherever the tests run, less the two seconds in which jsonschema compiles
+# grammars of addresses that nobody checks here
+START = """
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
+sys.modules["rfc3987_syntax"] = None
+from jupyter_book.cli.main import main
+main()
+"""
 PRESS = (sys.executable, "-c", START, "build", ".")
 
 
@@ -60,7 +64,9 @@ class Book:
 
     def __init__(self, top):
         self.top = top
-        shutil.copy(ROOT / "_config.yml", top)
+        # its chapters import next to nothing
+        config, preload = (ROOT / "_config.yml").read_text("utf-8"), re.compile(r"(?<=bookbuild_preload: )\[.*\]")
+        self.write("_config.yml", preload.sub("[ipykernel.kernelapp]", config))
         shutil.copytree(ROOT / "book" / "assets", top / "book" / "assets")
         shutil.copy(ROOT / "book" / "references.bib", top / "book")
         toc = "format: jb-book\nroot: book/index\nchapters:\n"
@@ -86,27 +92,36 @@ class Book:
         self.write(name, text.replace(old, new))
 
     @contextmanager
-    def changed(self, name, old, new):
-        """Have a file edited for a while."""
-        plain = (self.top / name).read_text(encoding="utf-8")
-        self.edit(name, old, new)
-        try:
+    def changed(self, *edits):
+        """Have files edited for a while; each edit is a name, the old text and the new."""
+        with ExitStack() as mended:
+            for name, old, new in edits:
+                mended.callback(self.write, name, (self.top / name).read_text(encoding="utf-8"))
+                self.edit(name, old, new)
             yield
-        finally:
-            self.write(name, plain)
 
-    def settings(self):
-        """Return the environment variables that its chapters' outputs depend on."""
-        return yaml.safe_load((self.top / "_config.yml").read_text("utf-8"))["sphinx"]["config"]["bookbuild_environment"]
+    def environment(self, **more):
+        """Return environment variables in which nothing leads to a repository."""
+        ours = ("BOOK_SEEDS", "BOOK_CLAIMS_GATHER", "GITHUB_REPOSITORY", "GITHUB_SERVER_URL")
+        kept = {name: value for name, value in os.environ.items() if name not in ours}
+        return kept | {"GIT_CEILING_DIRECTORIES": str(self.top.parent)} | more
 
     def build(self, *options, **environ):
         """Print the book; return the exit code, and what was said without colours and on one line."""
-        ours = ("BOOK_SEEDS", "BOOK_CLAIMS_GATHER", "GITHUB_REPOSITORY", "GITHUB_SERVER_URL")
-        environ = {k: v for k, v in os.environ.items() if k not in ours} | environ
-        environ["GIT_CEILING_DIRECTORIES"] = str(self.top.parent)
-        run = subprocess.run([*PRESS, *options], cwd=self.top, env=environ, capture_output=True, text=True, check=False)
-        log = execution.COLOUR.sub("", run.stdout + run.stderr)
-        return run.returncode, re.sub(r"\s+", " ", log)
+        command, environ = [*PRESS, *options], self.environment(**environ)
+        run = subprocess.run(command, cwd=self.top, env=environ, capture_output=True, text=True, check=False)
+        return run.returncode, re.sub(r"\s+", " ", execution.COLOUR.sub("", run.stdout + run.stderr))
+
+    def printed(self, **environ):
+        """Print the book, any warning an error; return what was said."""
+        code, log = self.build(*STRICT, **environ)
+        assert code == 0, log[-3000:]
+        return log
+
+    def start(self):
+        """Begin to print the book, and return the process."""
+        said = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+        return subprocess.Popen([*PRESS, *STRICT], cwd=self.top, env=self.environment(), **said)
 
     def ran(self):
         """Return which chapters were executed since this was last asked, in the order of their names."""
@@ -128,7 +143,12 @@ class Book:
 LEDGER = [[name, "The width is about 1.2.", "1.25", "1.20 ± 0.1", "0.50"] for name in CHAPTERS]
 
 
-def printed(top):
-    """Return the bytes of every file of a site but Sphinx's own note of its settings."""
-    site = top / "_build/html"
+def site(book):
+    """Return the bytes of every file of a book's site but Sphinx's own note of its settings."""
+    site = book.top / "_build/html"
     return {str(path.relative_to(site)): path.read_bytes() for path in site.rglob("*") if path.is_file() and path.name != ".buildinfo"}
+
+
+def differing(one, other):
+    """Return the names of the files in which two sites differ."""
+    return [name for name in sorted(one.keys() | other.keys()) if one.get(name) != other.get(name)]

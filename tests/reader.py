@@ -72,8 +72,8 @@ def settle(page):
     page.evaluate("document.fonts.ready.then(() => true)")
 
 
-def violations(page):
-    """Return what axe finds wrong with a page: rules, and the elements that break them."""
+def violations(page, **options):
+    """Return what axe finds wrong with a page, by its options: rules, and the elements that break them."""
     # passes are not asked for: listing them takes longer than finding the faults
-    found = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
+    found = Axe().run(page, options={"resultTypes": ["violations"]} | options).response["violations"]
     return {one["id"]: [node["html"] for node in one["nodes"]] for one in found}

@@ -4,18 +4,50 @@ import re
 from urllib.parse import urlsplit
 
 import pytest
-from reader import LOOKS, opened, settle, until, violations
+from reader import Listener, opened, settle, until, violations
 from test_pages import NAMES
 
 FIGURES = ".cell_output figure img"
 # what a page may cost before a reader scrolls: bytes as they travel, and requests
 BYTES, REQUESTS = 350_000, 30
+DARK = ["book/index", "book/mixture", "book/glossary", "search"]
 
 
-@pytest.mark.parametrize("look", LOOKS)
+HEIGHTS = "(all) => all.map((one) => one.getBoundingClientRect().height)"
+
+
+def check_figures(page, inverted):
+    """See that every figure stands on the ground of the page, whether that is dark or not."""
+    styles = "(all) => all.map((one) => [getComputedStyle(one).filter, getComputedStyle(one).backgroundColor])"
+    for shown, behind in page.locator(FIGURES).evaluate_all(styles):
+        assert bool(re.search(r"invert\(0?\.9", shown)) is inverted
+        assert behind == "rgba(0, 0, 0, 0)"
+
+
+def check_formulas(page):
+    """See that every formula is typeset, in the letters that are made for it."""
+    formulas = page.locator("article .math")
+    assert formulas.filter(has_not=page.locator(".katex")).all_inner_texts() == []
+    assert page.locator(".katex-error").count() == 0
+    loaded = page.evaluate("[...document.fonts].filter((f) => f.status === 'loaded').map((f) => f.family)")
+    assert not formulas.count() or any("KaTeX_Main" in family for family in loaded)
+    # a page whose formulas hold no variable needs no italics
+    assert not page.locator("article .math .mathnormal").count() or any("KaTeX_Math" in family for family in loaded)
+
+
+def check_code(page):
+    """See that code which keeps to its 79 characters does not scroll."""
+    page.evaluate("for (const fold of document.querySelectorAll('article details')) fold.open = true")
+    blocks = page.locator("article .cell_input pre").evaluate_all(
+        "(all) => all.map((pre) => [pre.textContent, pre.scrollWidth - pre.clientWidth])"
+    )
+    for code, beyond in blocks:
+        assert beyond <= 0 or max(map(len, code.split("\n"))) > 79, code
+
+
 @pytest.mark.parametrize("name", [*NAMES, "search", "genindex"])
-def test_page_is_whole_light_and_open_to_everyone(browser, server, name, look):
-    with opened(browser, look) as (page, listener):
+def test_page_is_whole_light_and_open_to_everyone(browser, server, name):
+    with opened(browser, "light") as (page, listener):
         page.goto(f"{server}/{name}.html")
         page.wait_for_load_state("networkidle")
         size, files = listener.weight()
@@ -25,12 +57,48 @@ def test_page_is_whole_light_and_open_to_everyone(browser, server, name, look):
         assert listener.errors == []
         hosts = {urlsplit(url).netloc for url in listener.requests if not url.startswith("data:")}
         assert hosts == {urlsplit(server).netloc}
-        assert page.evaluate("document.documentElement.dataset.theme") == ("dark" if "dark" in look else "light")
+        assert page.evaluate("document.documentElement.dataset.theme") == "light"
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
         assert page.evaluate("[...document.images].every((image) => image.complete && image.naturalWidth > 0)")
-        # between them these two hold both widths and both grounds; axe takes as long as all the rest
-        if look in ("light", "dark telephone"):
-            assert violations(page) == {}
+        check_formulas(page)
+        check_figures(page, inverted=False)
+        assert violations(page) == {}
+        check_code(page)
+
+
+@pytest.mark.parametrize("name", [*NAMES, "search", "genindex"])
+def test_page_in_the_dark_on_a_telephone_fits_and_keeps_the_place_of_what_comes_late(browser, server, name):
+    with opened(browser, "dark telephone") as (page, _):
+        page.route("**/*.svg", lambda route: route.abort())
+        page.goto(f"{server}/{name}.html")
+        before = page.locator(FIGURES).evaluate_all(HEIGHTS)
+        page.unroute("**/*.svg")
+        listener = Listener(page)
+        page.goto(f"{server}/{name}.html?again")
+        settle(page)
+        assert listener.errors == []
+        assert page.locator(FIGURES).evaluate_all(HEIGHTS) == pytest.approx(before, abs=1.5)
+        assert page.evaluate("document.documentElement.dataset.theme") == "dark"
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        check_figures(page, inverted=True)
+        # the flow chart scrolls in its own box, or its words would be too small to read
+        for drawn, natural, width in page.locator(FIGURES).evaluate_all(
+            "(all) => all.filter((i) => !i.closest('#fig-chart'))"
+            ".map((i) => [i.width / i.height, i.naturalWidth / i.naturalHeight, i.width])"
+        ):
+            assert drawn == pytest.approx(natural, rel=0.02)
+            assert 250 < width <= 390
+
+
+# colours have names that all pages share: by day axe asks every page for everything, by night some of each kind for this
+@pytest.mark.parametrize(
+    "name", [*DARK, *(pytest.param(name, marks=pytest.mark.slow) for name in [*NAMES, "genindex"] if name not in DARK)]
+)
+def test_page_can_be_read_in_the_dark_on_a_telephone(browser, server, name):
+    with opened(browser, "dark telephone") as (page, _):
+        page.goto(f"{server}/{name}.html")
+        settle(page)
+        assert violations(page, runOnly=["color-contrast", "scrollable-region-focusable"]) == {}
 
 
 def test_axe_sees_what_is_wrong(browser, server):
@@ -41,50 +109,17 @@ def test_axe_sees_what_is_wrong(browser, server):
         assert {"color-contrast", "image-alt"} <= violations(page).keys()
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_formulas_are_typeset(browser, server, name):
-    with opened(browser, "light") as (page, _):
-        page.goto(f"{server}/{name}.html")
-        settle(page)
-        formulas = page.locator("article .math")
-        assert formulas.filter(has_not=page.locator(".katex")).all_inner_texts() == []
-        assert page.locator(".katex-error").count() == 0
-        if formulas.count():
-            loaded = page.evaluate("[...document.fonts].filter((f) => f.status === 'loaded').map((f) => f.family)")
-            assert any("KaTeX_Main" in family for family in loaded)
-            # a page whose formulas hold no variable needs no italics
-            italics = page.locator("article .math .mathnormal").count()
-            assert not italics or any("KaTeX_Math" in family for family in loaded)
-
-
 def test_reader_without_scripts_sees_formulas_and_figures(browser, server):
     with opened(browser, "light", java_script_enabled=False) as (page, listener):
         page.goto(f"{server}/book/identifiability.html")
         page.wait_for_load_state("networkidle")
+        assert page.locator("article .math .katex-html").count() > 10
         assert page.locator("article .math .katex-html").first.is_visible()
         assert page.locator(FIGURES).first.is_visible()
+        first, *others = page.locator(FIGURES).evaluate_all("(all) => all.map((one) => one.loading)")
+        assert first != "lazy"
+        assert set(others) == {"lazy"}
         assert listener.errors == []
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_place_of_a_figure_is_kept_until_it_comes(browser, server, name):
-    with opened(browser, "telephone") as (page, _):
-        page.route("**/*.svg", lambda route: route.abort())
-        page.goto(f"{server}/{name}.html")
-        heights = "(all) => all.map((one) => one.getBoundingClientRect().height)"
-        before = page.locator(FIGURES).evaluate_all(heights)
-        page.unroute("**/*.svg")
-        page.goto(f"{server}/{name}.html?again")
-        settle(page)
-        assert page.locator(FIGURES).evaluate_all(heights) == pytest.approx(before, abs=1.5)
-
-
-def test_only_the_first_figure_of_a_page_does_not_wait(browser, server):
-    with opened(browser, "light", java_script_enabled=False) as (page, _):
-        page.goto(f"{server}/book/variational.html")
-        loading = page.locator(FIGURES).evaluate_all("(all) => all.map((one) => one.loading)")
-        assert loading[0] != "lazy"
-        assert set(loading[1:]) == {"lazy"}
 
 
 def test_reader_chooses_light_or_dark_and_the_next_page_knows(browser, server):
@@ -99,41 +134,6 @@ def test_reader_chooses_light_or_dark_and_the_next_page_knows(browser, server):
         page.goto(f"{server}/book/ordering.html")
         assert page.evaluate(theme) == "dark"
         assert listener.errors == []
-
-
-def test_some_chapter_has_formulas_and_figures(browser, server):
-    with opened(browser, "light") as (page, _):
-        page.goto(f"{server}/book/identifiability.html")
-        settle(page)
-        assert page.locator("article .math .katex").count() > 10
-        assert page.locator(FIGURES).count() > 3
-
-
-@pytest.mark.parametrize(("look", "inverted"), [("light", False), ("dark", True)])
-def test_figures_turn_light_on_dark(browser, server, look, inverted):
-    with opened(browser, look) as (page, _):
-        for name in NAMES:
-            page.goto(f"{server}/{name}.html")
-            styles = page.locator(FIGURES).evaluate_all(
-                "(all) => all.map((one) => [getComputedStyle(one).filter, getComputedStyle(one).backgroundColor])"
-            )
-            for shown, behind in styles:
-                assert bool(re.search(r"invert\(0?\.9", shown)) is inverted, f"{name}: {shown}"
-                assert behind == "rgba(0, 0, 0, 0)", f"{name}: {behind}"
-
-
-def test_figures_are_as_wide_as_a_telephone_allows_and_keep_their_shape(browser, server):
-    with opened(browser, "telephone") as (page, _):
-        for name in NAMES:
-            page.goto(f"{server}/{name}.html")
-            settle(page)
-            for drawn, natural, width in page.locator(FIGURES).evaluate_all(
-                # the flow chart scrolls in its own box, or its words would be too small to read
-                "(all) => all.filter((i) => !i.closest('#fig-chart'))"
-                ".map((i) => [i.width / i.height, i.naturalWidth / i.naturalHeight, i.width])"
-            ):
-                assert drawn == pytest.approx(natural, rel=0.02), name
-                assert 250 < width <= 390, name
 
 
 def shown_rows(page):
@@ -182,20 +182,12 @@ def test_ledger_sorts_numbers_as_numbers(browser, server, column):
         assert head.get_attribute("aria-sort") == "descending"
         assert numbers(shown_rows(page), column) == known[::-1] + [None] * (len(up) - len(known))
         assert sorted(shown_rows(page)) == sorted(every)
-        assert listener.errors == []
-
-
-def test_ledger_sorts_words_and_one_column_at_a_time(browser, server):
-    with opened(browser, "light") as (page, _):
-        page.goto(f"{server}/book/ledger.html")
-        heads = page.locator("table.ledger th")
-        heads.nth(2).click()
-        heads.nth(0).focus()
+        page.locator("table.ledger th").first.focus()
         page.keyboard.press("Enter")
         chapters = [row[0] for row in shown_rows(page)]
         assert chapters == sorted(chapters)
-        assert len(set(chapters)) > 3
         assert page.locator("table.ledger th[aria-sort]").count() == 1
+        assert listener.errors == []
 
 
 def test_ledger_link_opens_its_claim(browser, server):
@@ -224,19 +216,16 @@ def test_tick_opens_its_sentence_and_closes_it(browser, server):
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
         tick.tap()
         assert not claim.evaluate("(one) => one.open")
-        assert listener.errors == []
-
-
-def test_moving_to_another_claim_opens_it(browser, server):
-    with opened(browser, "light") as (page, _):
-        page.goto(f"{server}/book/mixture.html")
         name = page.locator("details.claim").nth(1).get_attribute("id")
         page.evaluate("(name) => { location.hash = name }", name)
         until(page, "(name) => document.getElementById(name).open", arg=name)
+        assert listener.errors == []
 
 
 def test_search_finds_a_chapter(browser, server):
     with opened(browser, "light") as (page, listener):
+        page.goto(f"{server}/search.html")
+        assert page.evaluate("document.activeElement.closest('.bd-search-container') && document.activeElement.name") == "q"
         page.goto(f"{server}/search.html?q=barrier")
         result = page.locator("#search-results li a").first
         result.wait_for()
@@ -244,19 +233,13 @@ def test_search_finds_a_chapter(browser, server):
         assert listener.errors == []
 
 
-def test_search_page_waits_for_words(browser, server):
-    with opened(browser, "light") as (page, listener):
-        page.goto(f"{server}/search.html")
-        assert page.evaluate("document.activeElement.closest('.bd-search-container') && document.activeElement.name") == "q"
-        assert listener.errors == []
-
-
-def test_buttons_print_and_fill_the_screen(browser, server):
+def test_buttons_print_copy_and_fill_the_screen(browser, server):
     with opened(browser, "light") as (page, listener):
         page.add_init_script("window.print = () => { window.printed = true; };")
         page.goto(f"{server}/book/mixture.html")
         page.locator("[data-action='window.print()']").dispatch_event("click")
         assert page.evaluate("window.printed")
+        assert page.locator(".cell_input button.copybtn").count() > 2
         page.locator(".btn-fullscreen-button").click()
         until(page, "document.fullscreenElement !== null")
         assert listener.errors == []
@@ -281,9 +264,3 @@ def test_policy_refuses_what_does_not_belong_to_the_book(browser, server, script
             page.evaluate(f"() => {{ {script} }}")
         assert not page.evaluate("window.ran")
         assert not any("example.org" in response.url for response in listener.responses)
-
-
-def test_shown_code_can_be_copied(browser, server):
-    with opened(browser, "light") as (page, _):
-        page.goto(f"{server}/book/mixture.html")
-        assert page.locator(".cell_input button.copybtn").count() > 2

@@ -7,16 +7,6 @@ import pytest
 from bookbuild import external
 from outside import served
 
-
-def test_report_names_what_does_not_answer():
-    link = {"filename": "book/one.md", "lineno": 3, "uri": "https://a.org", "status": "working", "info": ""}
-    assert external.report([link]) == "# 0 of 1 external links do not answer\n\n"
-    dead = link | {"uri": "https://b.org", "status": "broken", "info": "404 |\nnot found"}
-    said = external.report([link, dead])
-    assert said.startswith("# 1 of 2 ")
-    assert said.endswith("| book/one.md:3 | https://b.org | broken: 404 \\| not found |\n")
-
-
 PAGE = """---
 kernelspec: {{display_name: Python 3, language: python, name: python3}}
 ---

@@ -29,15 +29,11 @@ def moves(page, name):
     return re.findall(r"([\d.]+)% { transform: (.*?); }", block)
 
 
-def test_it_needs_no_script_and_no_other_host(page):
-    assert page.select("script, [src], [href]") == []
-    assert "url(" not in page.style.text
-
-
-def test_it_says_what_is_to_be_seen(page):
-    assert page.svg["role"] == "img"
+def test_it_needs_no_script_and_no_other_host_and_says_what_is_to_be_seen(page):
     assert page.svg["aria-label"] == "A bell that shrinks."
     assert page.label["for"] == page.input["id"]
+    assert page.select("script, [src], [href]") == []
+    assert "url(" not in page.style.text
 
 
 def test_the_bell_is_where_the_gaussians_are(posterior, page):
@@ -74,12 +70,6 @@ def test_readers_can_stop_it_and_print_shows_the_last_frame(page):
         assert re.search(rf"@media \(?{media}\)? {{ \.film \.moving {{ animation: none", style)
     last = moves(page, "bell")[-1][1]
     assert f"transform: {last};" in page.select_one("circle.bell")["style"]
-
-
-def test_it_is_light(posterior):
-    path = [PATH[k % 4] for k in range(60)]
-    long = film.film(posterior, path, np.arange(60), np.linspace(9, 1, 60), alt="Long.")
-    assert len(long.data) < 100_000
 
 
 def test_the_same_input_gives_the_same_bytes(posterior):

@@ -1,7 +1,7 @@
 """The launch button and the downloads, from the page to the last cell, as far as this machine can be Binder.
 
-The environment is made anew, from what repo2docker itself reads in ``.binder``. One chapter runs in ``make test``, all of
-them in ``make test-launch``.
+The environment is made anew, from what repo2docker itself reads in ``.binder``. One chapter runs, or all of them where LAUNCH is
+``all``.
 """
 
 import os
@@ -21,6 +21,7 @@ from bs4 import BeautifulSoup
 from checkout import ROOT, STRICT, copied
 from reader import WIDE, Listener
 
+pytestmark = pytest.mark.slow
 REPOSITORY = "reader/which"
 EVERY = words.read(ROOT).chapters
 CHAPTERS = EVERY if os.environ.get("LAUNCH") == "all" else EVERY[:1]

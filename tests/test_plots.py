@@ -3,7 +3,6 @@
 import ast
 import io
 import logging
-from pathlib import Path
 
 import arviz as az
 import matplotlib as mpl
@@ -75,15 +74,6 @@ def test_begin_names_the_chapter_and_sets_the_style(chapter):
     assert mpl.rcParams["svg.hashsalt"]
 
 
-def test_begin_undoes_what_the_last_chapter_changed():
-    style = mpl.rcParams.copy()
-    mpl.rcParams["font.size"] = 30
-    mpl.rcParams["axes.prop_cycle"] = mpl.cycler(color=["red"])
-    plots.begin("hills")
-    assert mpl.rcParams["font.size"] == style["font.size"]
-    assert mpl.rcParams["axes.prop_cycle"] == style["axes.prop_cycle"]
-
-
 def test_histogram_shows_data_and_truth():
     x = data.simulate(8)
     ax = drawn(plots.histogram(x, stats.norm.pdf))
@@ -115,10 +105,6 @@ def test_levels_enclose_at_least_the_masses_of_anything():
         assert mass <= inside + 1e-12 and inside - density.max() / density.sum() <= mass
 
 
-def test_levels_of_a_flat_density_are_one_height():
-    assert plots.levels(np.ones((3, 3))).tolist() == [1.0]
-
-
 @pytest.mark.parametrize("ordered", [False, True])
 def test_plane_draws_the_exact_contours_over_the_draws(posterior, tree, ordered):
     draws = tree.posterior["means"]
@@ -142,11 +128,6 @@ def test_plane_contours_lie_at_the_level_of_the_posterior(posterior):
     for level, path in zip(contours.levels, contours.get_paths(), strict=True):
         heights = np.array([posterior.grid([a], [b]).item() for a, b in path.vertices[::20]])
         np.testing.assert_allclose(heights, level, rtol=0.1)
-
-
-def test_plane_uses_the_axes_it_is_given(posterior):
-    _, ax = plt.subplots()
-    assert plots.plane(posterior, ax=ax) is ax
 
 
 @pytest.mark.parametrize("ordered", [False, True])
@@ -247,20 +228,6 @@ def test_shown_source_is_the_source_without_its_docstring(thing):
     assert thing.__doc__
 
 
-@pytest.mark.parametrize("thing", [models.unordered, models.ordered, data.simulate])
-def test_shown_source_fits_the_page(thing):
-    assert max(map(len, shown(thing).splitlines())) <= 79
-
-
-def test_shown_source_of_a_function_without_docstring_is_whole():
-    assert shown(drawn_twice) == "def drawn_twice(ax):\n    drawn(ax)\n    return drawn(ax)"
-
-
-def drawn_twice(ax):
-    drawn(ax)
-    return drawn(ax)
-
-
 def run(thing):
     """Run the shown code where its module's names are known, and return what it defines."""
     names = dict(vars(__import__(thing.__module__, fromlist=["_"])))
@@ -275,19 +242,8 @@ def test_shown_model_is_the_model(thing):
     assert run(thing)(x).compile_logp()(point) == thing(x).compile_logp()(point)
 
 
-def test_shown_simulation_is_the_simulation():
-    np.testing.assert_array_equal(run(data.simulate)(8), data.simulate(8))
-
-
 def test_the_ends_of_an_axis_hold_both_means():
     posterior = exact.posterior(data.simulate(8))
     low, high = plots.ends(posterior)
     assert low < posterior.modes.min() < posterior.modes.max() < high
     assert posterior.probability(lambda a, b: (np.minimum(a, b) > low) & (np.maximum(a, b) < high)) > 0.999
-
-
-def test_every_figure_function_is_tested_here():
-    text = Path(__file__).read_text("utf-8")
-    functions = [name for name, thing in vars(plots).items() if getattr(thing, "__module__", "") == plots.__name__]
-    missing = [name for name in functions if not name.startswith("_") and f"plots.{name}(" not in text]
-    assert missing == []

@@ -14,6 +14,7 @@ from checkout import ROOT
 
 pytestmark = pytest.mark.slow
 
+pytestmark = pytest.mark.slow
 # every Python process runs this first: nothing but this machine may be asked
 ALONE = """
 import sys

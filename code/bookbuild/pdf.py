@@ -1,9 +1,7 @@
 """The book as a PDF, from its printed pages, by a Chromium: ``make pdf`` runs this as ``python -m bookbuild.pdf``."""
 
 import io
-import os
 import posixpath
-import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -14,25 +12,10 @@ from bs4 import BeautifulSoup
 from playwright.sync_api import sync_playwright
 from pypdf.generic import NameObject, TextStringObject
 
-from bookbuild import chapters
+from bookbuild import browser, chapters
 
-CHROMIUMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-MAC_CHROMIUMS = (
-    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
-    "/Applications/Chromium.app/Contents/MacOS/Chromium",
-)
-QUIET = (
-    *("--no-sandbox", "--disable-quic", "--no-first-run", "--disable-background-networking"),
-    *("--disable-component-update", "--disable-sync"),
-)
 # links that say neither a number nor a term
 TO_PAGES = 'a[href^="#"]:not([class]):not(.checked *, .citation *), a[href^="#"]:has(> :is(.std-ref, .std-doc))'
-
-
-def chromium():
-    """Return the path of a Chromium of this machine, or None."""
-    names = [os.environ.get("CHROMIUM"), *map(shutil.which, CHROMIUMS), *filter(os.path.exists, MAC_CHROMIUMS)]
-    return next(filter(None, names), None)
 
 
 def prepare(book, site):
@@ -143,14 +126,14 @@ def finish(reader, book):
 
 def main(site=chapters.SITE):
     """Print the book."""
-    found = chromium()
+    found = browser.get()
     if found is None:
-        sys.exit("no browser found: install Chromium or Google Chrome, or set CHROMIUM to its path")
+        sys.exit(f"no browser can be had: {browser.HOW}")
     book = chapters.read(site)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=QUIET)
-        printed = print_book(book, site, browser)
-        browser.close()
+        chromium = playwright.chromium.launch(executable_path=found, args=browser.QUIET)
+        printed = print_book(book, site, chromium)
+        chromium.close()
     chapters.keep(book, ".pdf", finish(printed, book))
 
 
