@@ -10,6 +10,8 @@ from mixtures import data, models
 from mixtures.joint import Joint
 from scipy import stats
 
+# the graph as it is, without a compiler: that takes longer than all that is asked of it
+PLAIN = "FAST_COMPILE"
 BUILDERS = [models.unordered, models.ordered]
 ALL = [*BUILDERS, models.centred, partial(models.mixture, components=3)]
 
@@ -17,7 +19,7 @@ ALL = [*BUILDERS, models.centred, partial(models.mixture, components=3)]
 @pytest.fixture(scope="module")
 def unordered():
     model = models.unordered(data.simulate(0))
-    return model, model.compile_logp()
+    return model, model.compile_logp(mode=PLAIN)
 
 
 @pytest.mark.parametrize("build", ALL)
@@ -54,7 +56,7 @@ POINTS = [(-0.4, 1.0), (-3.0, 4.0), (0.2, 0.21)]
 @pytest.mark.parametrize(("lower", "upper"), POINTS)
 def test_the_ordered_density_is_that_of_the_means_times_their_gap(lower, upper):
     x = data.simulate(8)
-    logp = models.ordered(x).compile_logp()
+    logp = models.ordered(x).compile_logp(mode=PLAIN)
     found = logp({"means_ordered__": np.array([lower, np.log(upper - lower)])})
     assert found == pytest.approx(Joint.of(x).log_density([lower, upper]).item() + np.log(upper - lower), abs=1e-9)
 
@@ -79,9 +81,9 @@ def test_the_mixture_in_order_is_the_same_mixture_with_increasing_means(componen
     np.testing.assert_allclose(first + np.cumsum([0, *np.exp(gaps)]), np.linspace(-1, 1, components))
     means = np.cumsum(np.arange(1.0, components + 1)) - 3
     point = {"weights_simplex__": start["weights_simplex__"], "sigma_log__": np.linspace(-0.2, 0.3, components)}
-    expected = free.compile_logp()(point | {"means": means})
+    expected = free.compile_logp(mode=PLAIN)(point | {"means": means})
     log_gaps = np.log(np.diff(means))
-    found = kept.compile_logp()(point | {"means_ordered__": np.array([means[0], *log_gaps])})
+    found = kept.compile_logp(mode=PLAIN)(point | {"means_ordered__": np.array([means[0], *log_gaps])})
     assert found == pytest.approx(expected + log_gaps.sum(), rel=1e-9)
 
 
@@ -89,7 +91,7 @@ def test_midpoint_and_gap_are_the_ordered_prior_with_its_normaliser():
     """The density of (centre, log gap) is that of the unordered joint times K! = 2 times the gap."""
     x = data.simulate(8)
     model = models.centred(x)
-    logp = model.compile_logp()
+    logp = model.compile_logp(mode=PLAIN)
     assert [v.name for v in model.free_RVs] == ["centre", "gap"]
     for lower, upper in POINTS:
         point = {"centre": np.array((lower + upper) / 2), "gap_log__": np.array(np.log(upper - lower))}
@@ -112,14 +114,14 @@ def test_the_mixture_with_nothing_known_has_the_density_it_says(components):
     expected = np.log((weights * stats.norm.pdf(x[:, None], means, sigma)).sum(axis=1)).sum()
     expected += stats.dirichlet.logpdf(weights, np.full(components, 2.0)) + stats.norm.logpdf(means, 0, 10).sum()
     expected += stats.lognorm.logpdf(sigma, 0.5).sum()
-    np.testing.assert_allclose(model.compile_logp(jacobian=False)(point), expected, rtol=1e-6)
+    np.testing.assert_allclose(model.compile_logp(jacobian=False, mode=PLAIN)(point), expected, rtol=1e-6)
 
 
 def test_the_concentration_is_that_of_the_weights_prior():
     """The Dirichlet's density at equal weights, in closed form."""
     for a in (0.5, 2.0, 10.0):
         model = models.mixture([0.0], 2, concentration=a)
-        found = model.compile_logp([model["weights"]], jacobian=False)({
+        found = model.compile_logp([model["weights"]], jacobian=False, mode=PLAIN)({
             "weights_simplex__": np.zeros(1), "means": np.zeros(2), "sigma_log__": np.zeros(2),
         })
         assert found == pytest.approx(stats.beta.logpdf(0.5, a, a), abs=1e-6)
