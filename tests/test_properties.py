@@ -67,7 +67,7 @@ def traces(draw):
     return xr.DataArray(means, dims=("chain", "draw", "component"), name="means")
 
 
-@settings(max_examples=settings().max_examples * 8 // 10)
+@settings(max_examples=settings().max_examples * 3 // 10)
 @given(traces(), SEEDS)
 def test_a_verdict_does_not_hang_on_names_order_or_units(means, seed):
     found = switching.diagnose(means)
