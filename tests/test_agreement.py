@@ -1,4 +1,4 @@
-"""Whether chains agree: quantities by hand, R-hat and ESS by ArviZ on one quantity at a time, by formula and by theory."""
+"""Whether chains agree: quantities by hand, R-hat and ESS by ArviZ on one quantity at a time."""
 
 import numpy as np
 import pytest
@@ -76,13 +76,14 @@ def within(draws):
     return min(effective(halves), effective(np.abs(halves - np.median(halves))))
 
 
-@pytest.mark.parametrize(("n_chain", "n_draw"), [(4, 100), (2, 51), (3, 500), (1, 80), (1, 101)])
+@pytest.mark.parametrize(("n_chain", "n_draw"), [(4, 100), (2, 51), (1, 101)])
 def test_scores_are_those_of_arviz_on_each_quantity(n_chain, n_draw):
     slow = 0.3 * noise(n_chain, n_draw, seed=1).cumsum(axis=1)
-    every = {"quick": noise(n_chain, n_draw), "slow": slow, "uneven": np.exp(noise(n_chain, n_draw, seed=2))}
+    every = {"quick": noise(n_chain, n_draw), "slow": slow, "uneven": np.exp(noise(n_chain, n_draw, seed=2)),
+             "tied": np.round(noise(n_chain, n_draw, seed=3))}
     found = agreement.convergence([(name, name.upper(), draws) for name, draws in every.items()])
     assert found["quantity"].values.tolist() == [*every]
-    assert found["kind"].values.tolist() == ["QUICK", "SLOW", "UNEVEN"]
+    assert found["kind"].values.tolist() == ["QUICK", "SLOW", "UNEVEN", "TIED"]
     degrees = 2 * n_chain - 1
     for name, draws in every.items():
         one = found.sel(quantity=name)
@@ -90,38 +91,8 @@ def test_scores_are_those_of_arviz_on_each_quantity(n_chain, n_draw):
         even = xr.DataArray(draws[:, n_draw % 2 :].reshape(2 * n_chain, -1), dims=("chain", "draw"))
         assert float(one["rhat"]) == pytest.approx(float(rhat(array if n_chain > 1 else even)))
         assert float(one["ess"]) == pytest.approx(float(ess(array)))
-        lift = np.sqrt(1 + chi2.isf(1e-3 / 6, degrees) / degrees / within(draws))
+        lift = np.sqrt(1 + chi2.isf(1e-3 / 8, degrees) / degrees / within(draws))
         assert float(one["alarm"]) == pytest.approx(np.clip(lift, 1.01, 1.1))
-
-
-def r_hat(draws):
-    """Compute R-hat of draws [chain, draw] as Vehtari et al. (2021), equations 1 to 4 and section 4, write it down."""
-    halves = draws.reshape(2 * len(draws), -1)
-
-    def of(values):
-        z = norm.ppf((rankdata(values).reshape(values.shape) - 3 / 8) / (values.size + 1 / 4))
-        n, between, within = z.shape[1], z.mean(axis=1).var(ddof=1), z.var(axis=1, ddof=1).mean()
-        return np.sqrt(((n - 1) / n * within + between) / within)
-
-    return max(of(halves), of(np.abs(halves - np.median(halves))))
-
-
-def test_r_hat_is_that_of_its_formula():
-    moved, wide = noise(4, 100), noise(4, 100) * [[1], [1], [1], [3]]
-    moved[3] += 2
-    every = {"quick": noise(4, 100), "moved": moved, "wide": wide}
-    found = agreement.convergence([(name, "", draws) for name, draws in every.items()])
-    for name, draws in every.items():
-        assert found["rhat"].sel(quantity=name).item() == pytest.approx(r_hat(draws), rel=1e-9)
-
-
-def test_effective_draws_of_a_regression_on_the_draw_before_are_known():
-    """Of N draws with correlation r to the next, N (1 - r) / (1 + r)."""
-    draws, r = noise(4, 20_000), 0.6
-    for k in range(1, draws.shape[1]):
-        draws[:, k] = r * draws[:, k - 1] + np.sqrt(1 - r**2) * draws[:, k]
-    found = agreement.convergence([("x", "", draws)])["ess"].item()
-    assert found == pytest.approx(draws.size * (1 - r) / (1 + r), rel=0.1)
 
 
 def test_the_alarm_lies_between_the_strict_rule_and_the_older_one():
@@ -137,14 +108,6 @@ def test_draws_are_enough_where_independent_ones_would_keep_below_the_older_rule
     for n_draw, expected in ((2 * int(np.ceil(half)), True), (2 * int(np.ceil(half)) - 2, False)):
         found = agreement.convergence([(str(i), "", noise(n_chain, n_draw, seed=i)) for i in range(n_quantity)])
         assert found.attrs == {"enough_draws": expected}
-
-
-def test_the_first_draw_is_left_out_of_halves_where_they_are_odd():
-    draws = noise(1, 51)
-    other = draws.copy()
-    other[0, 0] = 1e6
-    one, two = (agreement.convergence([("x", "", d)])["rhat"].item() for d in (draws, other))
-    assert one == two
 
 
 def test_what_never_moves_has_no_score():
@@ -194,13 +157,6 @@ def test_a_chain_may_differ_in_width_alone(wide):
     assert np.flatnonzero(~np.array(sound(draws))).tolist() == [wide]
 
 
-def test_one_quantity_of_several_may_give_a_chain_away():
-    alike, other = noise(4, 300), noise(4, 300, seed=5)
-    other[1] += 2
-    found = agreement.sound_chains([("x", "", alike), ("y", "", other)], np.ones(4, dtype=bool))
-    assert found.tolist() == [True, False, True, True]
-
-
 def test_chains_that_do_not_move_are_not_sound_and_do_not_count():
     draws = noise(4, 200)
     draws[0] += 50
@@ -214,25 +170,3 @@ def test_no_chain_is_sound_where_no_two_agree():
     assert sound(draws) == [False] * 4
     assert sound(draws[:2]) == [False] * 2
     assert not agreement.sound_chains(quantity(draws), np.array([True, False, False, False])).any()
-
-
-def test_the_farthest_is_that_from_the_median_of_the_chains():
-    draws = noise(4, 200) + [[0], [2], [4], [4]]
-    assert sound(draws) == [False, False, True, True]
-
-
-def test_two_chains_that_agree_are_sound():
-    draws = noise(4, 200)
-    draws[1:3] += [[40], [-40]]
-    assert sound(draws) == [True, False, False, True]
-
-
-def test_chains_that_keep_one_number_agree_on_it():
-    draws = np.zeros((4, 100))
-    draws[2] = 1
-    assert sound(draws) == [True, True, False, True]
-
-
-def test_ties_have_the_scores_of_their_mean_rank():
-    found = agreement._scores(np.array([[[1.0], [5.0]], [[5.0], [9.0]]]))
-    np.testing.assert_allclose(found[..., 0], norm.ppf((np.array([[1, 2.5], [2.5, 4]]) - 0.375) / 4.25))

@@ -35,6 +35,7 @@ def test_threads_change_nothing(serial):
         xr.testing.assert_identical(census.census(CELLS, draws=300, executor=pool), serial)
 
 
+@pytest.mark.slow
 def test_a_dask_cluster_changes_nothing(serial):
     with (
         distributed.LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None) as cluster,
@@ -43,24 +44,15 @@ def test_a_dask_cluster_changes_nothing(serial):
         xr.testing.assert_identical(census.census(CELLS, draws=300, executor=client.get_executor()), serial)
 
 
-def test_other_seeds_give_other_switches(serial):
-    assert (census.census(CELLS, draws=300, seed=50)["switches"] != serial["switches"]).any()
-
-
 def test_the_law_is_found_again_in_counts_made_from_it():
     barrier = np.linspace(0.5, 9, 40)
-    steps = np.full(40, 40_000)
+    steps = np.full(40, 400_000)
     switches = np.random.default_rng(1).poisson(steps * 0.28 * np.exp(-0.93 * barrier))
     front, slope = census.law(xr.Dataset({k: ("cell", v) for k, v in
                                           {"barrier": barrier, "steps": steps, "switches": switches}.items()}))
+    # 380,000 switches: ten standard errors of the one, twenty of the other
     assert front == pytest.approx(0.28, rel=0.03)
     assert slope == pytest.approx(0.93, rel=0.03)
-
-
-@pytest.mark.parametrize("cells", [[], [(30, 1.0)], [(30, 1.0, 0, 1)]])
-def test_malformed_cells_are_refused_by_name(cells):
-    with pytest.raises(ValueError, match="^cells: "):
-        census.census(cells)
 
 
 def test_a_law_needs_cells_with_a_barrier_and_a_switch(serial):
@@ -70,7 +62,6 @@ def test_a_law_needs_cells_with_a_barrier_and_a_switch(serial):
         census.law(serial.assign(switches=0 * serial["switches"]))
 
 
-@pytest.mark.parametrize("x", [[], [[1.0]], [np.nan]])
-def test_bad_data_are_refused_by_name(x):
+def test_bad_data_are_refused_by_name(bad_data):
     with pytest.raises(ValueError, match="^x: "):
-        census.sample(x, draws=10, seed=0)
+        census.sample(bad_data, draws=10, seed=0)

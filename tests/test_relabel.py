@@ -1,7 +1,5 @@
 """Relabelling a whole trace: all that has labels is carried along; memberships; and what is refused."""
 
-import inspect
-
 import numpy as np
 import pytest
 import xarray as xr
@@ -121,49 +119,6 @@ def test_the_objective_is_the_methods_own():
     assert kept.posterior["permutation"].attrs["objective"] == pytest.approx(0, abs=1e-9)
 
 
-@pytest.mark.parametrize("best", [(0, 3), (1, 20)])
-def test_the_pivot_is_the_best_draw_unless_told(best):
-    tree = trace()[0]
-    density = tree.sample_stats["lp"].transpose("chain", "draw").copy(data=np.zeros((2, 50)))
-    density[best] = 1
-    tree["sample_stats"] = tree.sample_stats.to_dataset().assign(lp=density.transpose())
-    pivot = tree.posterior["means"].values[best]
-    expected = relabel.relabel(tree, "pra", pivot=pivot[:, None])
-    xr.testing.assert_identical(relabel.relabel(tree, "pra"), expected)
-
-
-def test_the_order_of_a_variables_dims_is_free():
-    tree = trace()[0]
-    p = tree.posterior["p"]
-    for component_first in (p.transpose("component", ...), p.transpose("chain", "draw", "component", "obs")):
-        done = relabel.relabel(tree, "stephens", probabilities=component_first)
-        xr.testing.assert_identical(done, relabel.relabel(tree, "stephens", probabilities=p))
-    turned = xr.DataTree.from_dict({"posterior": tree.posterior.to_dataset().transpose("obs", "other", "to", ...)})
-    for parameter, sign in ((0, 1), (1, -1)):
-        ids = relabel.relabel(turned, var_name="turned", parameter=parameter).posterior["turned"].isel(other=0)
-        assert (ids == xr.DataArray([0, 1, 2][::sign], dims="component")).all()
-
-
-def test_probabilities_without_coordinates_are_taken_in_order():
-    tree = trace()[0]
-    bare = tree.posterior["p"].drop_vars(["chain", "draw", "component"])
-    done = relabel.relabel(tree, "stephens", probabilities=bare)
-    xr.testing.assert_identical(done, relabel.relabel(tree, "stephens", probabilities="p"))
-
-
-@pytest.mark.parametrize("n_component", [1, 3])
-def test_a_group_of_one_label_in_each_draw_is_relabelled(n_component):
-    rng = np.random.default_rng(0)
-    means = np.sort(rng.normal(size=(2, 5, n_component)))
-    tree = xr.DataTree.from_dict({
-        "posterior": xr.Dataset({"means": (("chain", "draw", "component"), means[..., ::-1])}),
-        "posterior_predictive": xr.Dataset({"z": (("chain", "draw"), np.zeros((2, 5), dtype=int))}),
-    })
-    done = relabel.relabel(tree, allocations="z")
-    np.testing.assert_array_equal(done.posterior["means"], means)
-    assert (done["posterior_predictive/z"] == n_component - 1).all()
-
-
 COORDS = {"none": {}, "as they are": {"draw": np.arange(5)}, "of later draws": {"draw": np.arange(5, 10)}}
 
 
@@ -182,48 +137,8 @@ def test_a_group_belongs_to_the_posterior_unless_its_draws_are_others(posterior,
     assert (done == ([0.0, 1.0] if moves else [1.0, 0.0])).all()
 
 
-def test_a_group_of_fewer_draws_stays_as_it_is():
-    variables = {"means": (("chain", "draw", "component"), np.tile([1.0, 0.0], (2, 5, 1)))}
-    fewer = xr.Dataset(variables).isel(draw=slice(3))
-    tree = xr.DataTree.from_dict({"posterior": xr.Dataset(variables), "predictions": fewer})
-    xr.testing.assert_identical(relabel.relabel(tree)["predictions"].to_dataset(), fewer)
-
-
-def test_coordinates_of_the_whole_tree_stay_there():
-    tree = trace()[0]
-    tree = xr.DataTree.from_dict({"/": xr.Dataset(coords={"draw": np.arange(50) * 2})} | {
-        name: group.to_dataset() for name, group in tree.children.items() if name != "predictions"})
-    done = relabel.relabel(tree)
-    assert [*done.to_dataset().coords] == ["draw"]
-    assert "draw" not in done["sample_stats"].to_dataset(inherit=False).coords
-
-
-@pytest.mark.parametrize("method", ["ecr", "ecr-iterative"])
-def test_a_component_that_has_no_observation_keeps_its_place(method):
-    tree, _, _, points = trace()
-    few = tree.posterior["z"].clip(max=1)
-    tree["posterior"] = tree.posterior.to_dataset().assign(z=few)
-    done = relabel.relabel(tree, method, allocations="z", pivot=np.clip(points, 0, 1) if method == "ecr" else None)
-    assert done.posterior["permutation"].shape == (2, 50, 3)
-
-
-def test_the_iterations_are_as_many_as_the_methods_own_unless_told():
-    default = [inspect.signature(run).parameters["max_iterations"].default
-               for run in (relabel.relabel, relabel.stephens, relabel.ecr_iterative)]
-    assert default == [100] * 3
-    assert relabel.relabel(trace()[0]).posterior["permutation"].attrs["iterations"] == 1
-
-
-def test_a_single_draw_is_relabelled():
-    tree = xr.DataTree.from_dict({"posterior": trace()[0].posterior.to_dataset().isel(chain=[0], draw=[0])})
-    means = relabel.relabel(tree, "pra", pivot={"means": [0, 5, 10]}).posterior["means"]
-    assert (means.diff("component") > 0).all()
-    with pytest.raises(ValueError, match="^pivot: expected 3 numbers for 'means', got shape"):
-        relabel.relabel(tree, "pra", pivot={"means": [0, 5]})
-
-
 def test_relabelled_twice_keeps_what_the_components_were_at_first():
-    tree, switch, _, points = trace()
+    tree, _, _, points = trace()
     once = relabel.relabel(tree, "pra", pivot=[[5.0], [10.0], [0.0]])
     twice = relabel.relabel(once, "order")
     assert (twice.posterior["permutation"] != once.posterior["permutation"]).any()
@@ -235,20 +150,6 @@ def test_relabelled_twice_keeps_what_the_components_were_at_first():
     assert twice.posterior["permutation"].attrs["after"] == "pra"
     thrice = relabel.relabel(twice, "ecr", allocations="z", pivot=points)
     assert thrice.posterior["permutation"].attrs["after"] == "pra, order"
-
-
-def test_the_permutation_survives_being_saved(tmp_path):
-    pytest.importorskip("zarr")
-    tree = trace(extra=False)[0]
-    tree["posterior"] = xr.DataTree(tree.posterior.to_dataset().drop_vars("component"))
-    result = relabel.relabel(tree, "ecr-iterative", allocations="z")
-    result.to_zarr(tmp_path / "trace.zarr", consolidated=False)
-    with xr.open_datatree(tmp_path / "trace.zarr", engine="zarr", consolidated=False) as read:
-        xr.testing.assert_identical(read["posterior/permutation"].load(), result["posterior/permutation"])
-    result.posterior["permutation"].to_netcdf(tmp_path / "permutation.nc", engine="scipy")
-    with xr.open_dataarray(tmp_path / "permutation.nc", engine="scipy") as read:
-        xr.testing.assert_equal(read.load(), result["posterior/permutation"])
-        assert dict(read.attrs) == dict(result["posterior/permutation"].attrs)
 
 
 def test_an_entry_or_several_variables_decide():
@@ -267,7 +168,7 @@ def test_an_entry_or_several_variables_decide():
     np.testing.assert_array_equal(done.posterior["permutation"], expected)
     array = np.concatenate([pivot["place"], pivot["sigma"][:, None]], axis=1)
     same = relabel.relabel(tree, "pra", var_name=["place", "sigma"], pivot=array)
-    xr.testing.assert_identical(same, done)
+    xr.testing.assert_equal(same, done)
 
 
 def test_a_trace_that_did_not_come_to_rest_says_so():
@@ -287,7 +188,7 @@ def test_a_trace_that_did_not_come_to_rest_says_so():
 # memberships
 
 
-def mixture(sigma=True):
+def mixture():
     rng = np.random.default_rng(0)
     variables = {"means": (("chain", "component", "draw"), rng.normal(0, 3, (2, 3, 7)))}
     variables["sd"] = (("draw", "chain"), rng.uniform(0.5, 2, (7, 2)))
@@ -319,23 +220,6 @@ def test_memberships_are_bayes_rule(sigma, weights):
     assert list(p["component"].to_numpy()) == ["a", "b", "c"] and list(p["chain"].to_numpy()) == [1, 2]
 
 
-def test_memberships_are_named_and_keep_the_coordinates_of_draws_and_components():
-    tree = mixture()
-    tree["posterior"] = tree.posterior.to_dataset().assign_coords(
-        rank=(("chain", "draw", "component"), np.arange(42).reshape(2, 7, 3)), other=("draw", np.arange(7)))
-    p = relabel.memberships(tree, [0.0])
-    assert p.name == "memberships"
-    assert {*p.coords} == {"chain", "component", "rank", "other"}
-    xr.testing.assert_equal(p, relabel.memberships(tree, [0.0], sigma=1.0))
-
-
-def test_memberships_of_a_single_draw_are_those_of_many():
-    tree = mixture()
-    one = xr.DataTree.from_dict({"posterior": tree.posterior.to_dataset().isel(chain=[1], draw=[2])})
-    xr.testing.assert_allclose(
-        relabel.memberships(one, [0.0, 1.0]), relabel.memberships(tree, [0.0, 1.0]).isel(chain=[1], draw=[2]))
-
-
 def test_memberships_are_stable_far_out():
     means = xr.DataArray([[[-1.0, 1.0], [-1e6, 1e6], [1.0, 1.0]]], dims=("chain", "draw", "component"))
     tree = xr.DataTree.from_dict({"posterior": xr.Dataset({"means": means})})
@@ -343,21 +227,6 @@ def test_memberships_are_stable_far_out():
     np.testing.assert_array_equal(p[0, 0, [0, 2]], [[1, 0], [0, 1]])
     np.testing.assert_array_equal(p[0, :, 1], [[0.5, 0.5]] * 3)
     assert np.isfinite(p).all()
-
-
-def test_memberships_serve_stephens_and_drawn_allocations_serve_ecr():
-    tree, switch, _, _ = trace(extra=False)
-    x = np.repeat([0.0, 5.0, 10.0], 8)
-    p = relabel.memberships(tree, x, sigma=1.0)
-    done = relabel.relabel(tree, "stephens", probabilities=p).posterior["permutation"].to_numpy().reshape(100, 3)
-    left = compose(switch, done)
-    assert (left == left[0]).all()
-    posterior = tree.posterior.to_dataset().drop_vars("z").drop_dims("obs").assign(s=relabel.draw_allocations(p, 1))
-    tree = xr.DataTree.from_dict({"posterior": posterior})
-    done = relabel.relabel(tree, "ecr-iterative", allocations="s").posterior
-    left = compose(switch, done["permutation"].to_numpy().reshape(100, 3))
-    assert (left == left[0]).all()
-    assert (np.diff(done["s"].to_numpy().reshape(100, -1), axis=0) == 0).mean() > 0.95
 
 
 def test_drawn_allocations_have_their_probabilities():
@@ -378,11 +247,6 @@ def test_drawn_allocations_have_their_probabilities():
     assert "component" not in labelled.coords
 
 
-def test_one_component_has_all_allocations():
-    p = xr.DataArray(np.ones((1, 1, 1, 1)), dims=("chain", "draw", "obs", "component"))
-    assert relabel.draw_allocations(p, 0).values.tolist() == [[[0]]]
-
-
 @pytest.mark.parametrize(("random", "p", "label"), [(0.0, [0.0, 1.0], 1), (1 - 1e-7, [0.5, 0.5 - 5e-7, 0.0], 1)])
 def test_what_is_impossible_is_not_drawn(random, p, label, monkeypatch):
     """Neither by the least random number, nor by the largest where rounding has left the sum below 1."""
@@ -394,139 +258,6 @@ def test_what_is_impossible_is_not_drawn(random, p, label, monkeypatch):
     monkeypatch.setattr(data, "generator", lambda seed: Extreme())
     array = xr.DataArray(np.array(p)[None, None, None], dims=("chain", "draw", "obs", "component"))
     assert relabel.draw_allocations(array, 0).item() == label
-
-
-def test_a_fingerprint_is_of_the_permutations_and_not_of_the_order_of_dims():
-    tree = trace()[0]
-    assert relabel.fingerprint(tree.posterior) == 0
-    once = relabel.relabel(tree).posterior
-    assert relabel.fingerprint(once) != 0
-    for dims in (("draw", "chain", "component"), ("component", "draw", "chain")):
-        assert relabel.fingerprint(once.to_dataset().transpose(*dims, ...)) == relabel.fingerprint(once)
-    small = once.to_dataset().assign(permutation=once["permutation"].astype("int8"))
-    assert relabel.fingerprint(small) == relabel.fingerprint(once)
-
-
-# what is refused
-
-Z, P, D = np.array([[0, 1, 1], [1, 0, 0]]), np.full((2, 3, 2), 0.5), np.array([[0.0, 1.0], [1.0, 0.0]])
-OFF = P.copy()
-OFF[1, 2] = [0.6, 0.5]
-NEGATIVE = P.copy()
-NEGATIVE[0, 0] = [-0.5, 1.5]
-HOLE = np.where(np.arange(12).reshape(P.shape) == 3, np.nan, P)
-TREE = trace(extra=False)[0]
-NO_DENSITY = xr.DataTree.from_dict({"posterior": TREE.posterior.to_dataset()})
-CLASH = xr.DataTree.from_dict({"posterior": TREE.posterior.to_dataset().assign(permutation=TREE.posterior["total"])})
-NAN = xr.DataTree.from_dict({"posterior": TREE.posterior.to_dataset() * np.nan})
-NO_DRAWS = xr.DataTree.from_dict({"posterior": TREE.posterior.to_dataset().isel(draw=[])})
-R = relabel.relabel
-
-BAD = {
-    "apply: a row is no permutation": (relabel.apply, (D, [[0, 0], [1, 0]]), {}, "perm"),
-    "apply: not integers": (relabel.apply, (D, [[0.0, 1.0], [1.0, 0.0]]), {}, "perm"),
-    "apply: one row": (relabel.apply, (D, [0, 1]), {}, "perm"),
-    "apply: other draws": (relabel.apply, (D, [[0, 1]]), {}, "draws"),
-    "apply: other components": (relabel.apply, (D, [[0, 1, 2], [0, 1, 2]]), {}, "draws"),
-    "apply: no draws": (relabel.apply, (np.zeros((0, 2)), np.zeros((0, 2), int)), {}, "perm"),
-    "allocations: other draws": (relabel.apply_to_allocations, (Z, [[0, 1]]), {}, "z"),
-    "allocations: too large": (relabel.apply_to_allocations, (Z + 1, [[0, 1], [0, 1]]), {}, "z"),
-    "allocations: negative": (relabel.apply_to_allocations, (Z - 1, [[0, 1], [0, 1]]), {}, "z"),
-    "allocations: too many labels for the integer": (
-        relabel.apply_to_allocations, (np.zeros((1, 3), np.int8), [range(200)]), {}, "z"),
-    "allocations: not integers": (relabel.apply_to_allocations, (Z * 1.0, [[0, 1], [0, 1]]), {}, "z"),
-    "order: one dim": (relabel.by_order, ([0.0, 1.0],), {}, "draws"),
-    "order: four dims": (relabel.by_order, (np.zeros((2, 2, 2, 2)),), {}, "draws"),
-    "order: no draws": (relabel.by_order, (np.zeros((0, 2)),), {}, "draws"),
-    "order: NaN": (relabel.by_order, (D * np.nan,), {}, "draws"),
-    "order: words": (relabel.by_order, ([["a", "b"]],), {}, "draws"),
-    "order: no such parameter": (relabel.by_order, (D, 1), {}, "parameter"),
-    "order: half a parameter": (relabel.by_order, (D, 0.5), {}, "parameter"),
-    "pra: infinite": (relabel.pra, (D + np.inf, D[0]), {}, "draws"),
-    "pra: other K": (relabel.pra, (D, [0.0, 1.0, 2.0]), {}, "pivot"),
-    "pra: other parameters": (relabel.pra, (D, [[0.0, 1.0], [0.0, 1.0]]), {}, "pivot"),
-    "pra: pivot NaN": (relabel.pra, (D, [0.0, np.nan]), {}, "pivot"),
-    "pra: no draws": (relabel.pra, (np.zeros((0, 2)), D[0]), {}, "draws"),
-    "ecr: one dim": (relabel.ecr, (Z[0], Z[0]), {}, "z"),
-    "ecr: no draws": (relabel.ecr, (Z[:0], Z[0]), {}, "z"),
-    "ecr: no points": (relabel.ecr, (Z[:, :0], Z[0, :0]), {}, "z"),
-    "ecr: negative": (relabel.ecr, (Z - 1, Z[0]), {}, "z"),
-    "ecr: not integers": (relabel.ecr, (Z * 1.0, Z[0]), {}, "z"),
-    "ecr: NaN": (relabel.ecr, (Z * np.nan, Z[0]), {}, "z"),
-    "ecr: too large": (relabel.ecr, (Z, Z[0]), {"components": 1}, "z"),
-    "ecr: no components": (relabel.ecr, (Z, Z[0]), {"components": 0}, "components"),
-    "ecr: half components": (relabel.ecr, (Z, Z[0]), {"components": 2.5}, "components"),
-    "ecr: pivot of other n": (relabel.ecr, (Z, Z[0, :2]), {}, "pivot"),
-    "ecr: pivot of other K": (relabel.ecr, (Z, [0, 1, 2]), {}, "pivot"),
-    "ecr: pivot of two dims": (relabel.ecr, (Z, Z), {}, "pivot"),
-    "ecr: pivot not integers": (relabel.ecr, (Z, Z[0] * 1.0), {}, "pivot"),
-    "iterative: no draws": (relabel.ecr_iterative, (Z[:0],), {}, "z"),
-    "iterative: not integers": (relabel.ecr_iterative, (Z * 1.0,), {}, "z"),
-    "iterative: no iterations": (relabel.ecr_iterative, (Z,), {"max_iterations": 0}, "max_iterations"),
-    "stephens: half an iteration": (relabel.stephens, (P,), {"max_iterations": 1.5}, "max_iterations"),
-    "stephens: two dims": (relabel.stephens, (P[0],), {}, "p"),
-    "stephens: no draws": (relabel.stephens, (P[:0],), {}, "p"),
-    "stephens: off": (relabel.stephens, (OFF,), {}, "p"),
-    "stephens: a little off": (relabel.stephens, (P + 2e-6,), {}, "p"),
-    "stephens: negative": (relabel.stephens, (NEGATIVE,), {}, "p"),
-    "stephens: NaN": (relabel.stephens, (HOLE,), {}, "p"),
-    "stephens: infinite": (relabel.stephens, (P + np.inf,), {}, "p"),
-    "stephens: words": (relabel.stephens, ([[["a"]]],), {}, "p"),
-    "trace: unknown method": (R, (TREE, "kmeans"), {}, "method"),
-    "trace: no tree": (R, (TREE.posterior.to_dataset(),), {}, "tree"),
-    "trace: no posterior": (R, (xr.DataTree(),), {}, "tree"),
-    "trace: no draws": (R, (NO_DRAWS,), {}, "tree"),
-    "trace: permutation of another kind": (R, (CLASH,), {}, "tree"),
-    "trace: missing variable": (R, (TREE,), {"var_name": "mu"}, "var_name"),
-    "trace: without component": (R, (TREE,), {"var_name": "total"}, "var_name"),
-    "trace: a list for order": (R, (TREE,), {"var_name": ["means"]}, "var_name"),
-    "trace: no names": (R, (TREE, "pra"), {"var_name": []}, "var_name"),
-    "trace: missing dim": (R, (TREE,), {"component_dim": "cluster"}, "component_dim"),
-    "trace: chain for a dim": (R, (TREE,), {"component_dim": "chain"}, "component_dim"),
-    "trace: dims of two sizes": (R, (TREE,), {"component_dim": ["component", "obs"]}, "component_dim"),
-    "trace: parameter": (R, (TREE,), {"parameter": 3}, "parameter"),
-    "trace: NaN": (R, (NAN,), {}, "draws"),
-    "trace: pivot for order": (R, (TREE,), {"pivot": [1, 2, 3]}, "pivot"),
-    "trace: probabilities for order": (R, (TREE,), {"probabilities": "p"}, "probabilities"),
-    "trace: no density for pra": (R, (NO_DENSITY, "pra"), {}, "pivot"),
-    "trace: no density for ecr": (R, (NO_DENSITY, "ecr"), {"allocations": "z"}, "pivot"),
-    "trace: pivot without name": (R, (TREE, "pra"), {"pivot": {"mu": [0, 1, 2]}}, "pivot"),
-    "trace: pivot of other K": (R, (TREE, "pra"), {"pivot": {"means": [0, 1]}}, "pivot"),
-    "trace: no allocations": (R, (TREE, "ecr"), {}, "allocations"),
-    "trace: missing allocations": (R, (TREE,), {"allocations": "s"}, "allocations"),
-    "trace: missing allocations for ecr": (R, (TREE, "ecr-iterative"), {"allocations": "s"}, "allocations"),
-    "trace: allocations with component": (R, (TREE,), {"allocations": "means"}, "allocations"),
-    "trace: allocations not integers": (R, (TREE,), {"allocations": "total"}, "allocations"),
-    "trace: no probabilities": (R, (TREE, "stephens"), {}, "probabilities"),
-    "trace: probabilities without points": (R, (TREE, "stephens"), {"probabilities": "means"}, "probabilities"),
-    "trace: probabilities of other draws": (
-        R, (TREE, "stephens"), {"probabilities": TREE.posterior["p"].isel(draw=slice(9))}, "probabilities"),
-    "memberships: no tree": (relabel.memberships, (None, [0.0]), {}, "tree"),
-    "memberships: x": (relabel.memberships, (TREE, [np.nan]), {}, "x"),
-    "memberships: means": (relabel.memberships, (TREE, [0.0]), {"means": "mu"}, "means"),
-    "memberships: means of two dims": (relabel.memberships, (TREE, [0.0]), {"means": "turned"}, "means"),
-    "memberships: means NaN": (relabel.memberships, (NAN, [0.0]), {}, "means"),
-    "memberships: dim": (relabel.memberships, (TREE, [0.0]), {"component_dim": "cluster"}, "means"),
-    "memberships: sigma 0": (relabel.memberships, (TREE, [0.0]), {"sigma": 0.0}, "sigma"),
-    "memberships: sigma NaN": (relabel.memberships, (TREE, [0.0]), {"sigma": np.nan}, "sigma"),
-    "memberships: sigma of other K": (relabel.memberships, (TREE, [0.0]), {"sigma": [1.0, 1.0]}, "sigma"),
-    "memberships: sigma missing": (relabel.memberships, (TREE, [0.0]), {"sigma": "tau"}, "sigma"),
-    "memberships: sigma of other dims": (relabel.memberships, (TREE, [0.0]), {"sigma": "p"}, "sigma"),
-    "memberships: weights": (relabel.memberships, (TREE, [0.0]), {"weights": [0.5, 0.5, 0.5]}, "weights"),
-    "memberships: negative": (relabel.memberships, (TREE, [0.0]), {"weights": [-0.5, 0.5, 1.0]}, "weights"),
-    "draw: an array": (relabel.draw_allocations, (P, 0), {}, "p"),
-    "draw: off": (relabel.draw_allocations, (TREE.posterior["p"] * 1.1, 0), {}, "p"),
-    "draw: NaN": (relabel.draw_allocations, (TREE.posterior["p"] * np.nan, 0), {}, "p"),
-    "draw: dim": (relabel.draw_allocations, (TREE.posterior["p"], 0), {"component_dim": "k"}, "component_dim"),
-    "draw: seed": (relabel.draw_allocations, (TREE.posterior["p"], -1), {}, "seed"),
-}
-
-
-@pytest.mark.parametrize("name", BAD)
-def test_bad_input_is_refused_by_name(name):
-    run, arguments, keywords, argument = BAD[name]
-    with pytest.raises(ValueError, match=f"^{argument}: .*"):
-        run(*arguments, **keywords)
 
 
 def unlabelled_dims():
@@ -541,32 +272,10 @@ def unlabelled_dims():
     return xr.DataTree.from_dict({"posterior": xr.Dataset(posterior)})
 
 
-def test_a_variable_left_behind_under_a_dim_of_its_own_is_warned_of():
-    one = pytest.warns(UserWarning, match="sigma stays as it is; if its dim 'sigma_dim_0' counts")
-    with one, pytest.warns(UserWarning, match="weights stays"):
+def test_variables_left_behind_are_warned_of_where_the_question_was_asked():
+    with pytest.warns(UserWarning, match="(sigma|weights) stays") as seen:
         relabel.relabel(unlabelled_dims(), "order", component_dim="means_dim_0")
-
-
-def test_the_warning_of_a_variable_left_behind_points_at_who_asked():
-    tree = unlabelled_dims()
-    tree["posterior"] = tree.posterior.to_dataset().drop_vars("weights")
-    with pytest.warns(UserWarning, match="sigma stays") as seen:
-        relabel.relabel(tree, "order", component_dim="means_dim_0")
-    assert [one.filename for one in seen] == [__file__]
-
-
-def test_as_many_draws_as_components_are_no_dim_of_components():
-    tree = xr.DataTree.from_dict({"posterior": trace()[0].posterior.to_dataset().isel(chain=[0], draw=slice(3))})
-    assert relabel.relabel(tree, component_dim=["component", "to"]).posterior.sizes["draw"] == 3
-
-
-@pytest.mark.parametrize("names", [["a", "b"], [1, 0]])
-def test_several_dims_may_have_coordinates_of_their_own(names):
-    tree, dims = unlabelled_dims(), ["means_dim_0", "sigma_dim_0", "weights_dim_0"]
-    named = tree.posterior.to_dataset().assign_coords(means_dim_0=[0, 1], sigma_dim_0=names)
-    p = relabel.memberships(xr.DataTree.from_dict({"posterior": named}), [0.2], component_dim=dims)
-    np.testing.assert_array_equal(p, relabel.memberships(tree, [0.2], component_dim=dims))
-    assert p["means_dim_0"].values.tolist() == [0, 1]
+    assert [one.filename for one in seen] == [__file__] * 2
 
 
 def test_several_dims_are_relabelled_together():
@@ -603,15 +312,3 @@ def test_memberships_of_other_labels_or_other_draws_are_refused():
         relabel.relabel(tree, "stephens", probabilities=p.isel(chain=[1, 0]), component_dim=dims)
     with pytest.raises(ValueError, match="^probabilities: .*got ndarray"):
         relabel.relabel(tree, "stephens", probabilities=p.values, component_dim=dims)
-
-
-def test_a_pivot_may_be_one_draw_of_the_posterior():
-    tree, dims = unlabelled_dims(), ["means_dim_0", "sigma_dim_0", "weights_dim_0"]
-    pivot = tree["posterior"].to_dataset().isel(chain=0, draw=0)
-    done = relabel.relabel(tree, "pra", var_name=["means", "sigma"], pivot=pivot, component_dim=dims).posterior
-    assert np.ptp(done["weights"].values[..., 0]) == 0
-
-
-def test_allocations_given_as_an_array_are_refused_by_what_they_are():
-    with pytest.raises(ValueError, match="^allocations: .*got ndarray"):
-        relabel.relabel(unlabelled_dims(), "order", component_dim="means_dim_0", allocations=np.zeros(3))
