@@ -5,10 +5,15 @@ import threading
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
+from bookbuild import environment
+from checkout import ROOT
+
+# numba reads these when it is imported: tests draw what chapters draw, to the last digit
+environment.adopt(environment.settings(ROOT))
+
 import numpy as np
 import pytest
 from bookbuild import browser as browsers
-from checkout import ROOT
 from hypothesis import Phase, settings
 from mixtures import data, exact
 from playwright.sync_api import sync_playwright

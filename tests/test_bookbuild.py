@@ -367,28 +367,43 @@ def test_every_fault_is_named_by_every_build_until_it_is_mended(book):
 # Claims that are not true, or not in order
 
 
-def test_a_false_claim_is_named_by_every_build(book):
-    edits = [("book/three.md", "expected=1.2", "expected=2.2")]
-    said = "claim three-width: 'The width is about 1.2.' is not true. Measured 1.25; expected 2.20 ± 0.1."
-    refused(book, edits, ["book/three.md: FalseClaim: ", said], *STRICT)
+def test_false_claims_and_faults_are_named_at_once_by_every_build(book):
+    thin = 'claim("thin", 1, above=0, se=0.5, exact=False, says="It is positive.")\nraise RuntimeError("no ink")\nwith'
+    edits = [
+        ("book/one.md", "expected=1.2", "expected=2.2"),
+        ("book/two.md", "with Path", thin + " Path"),
+        ("book/three.md", "expected=1.2", "expected=3.2"),
+    ]
+    named = [
+        "book/one.md: claim one-width: 'The width is about 1.2.' is not true: measured 1.25, expected 2.20 ± 0.1",
+        "book/two.md: claim thin: 'It is positive.' is not true: ",
+        "it holds by 2.0 standard errors, and 5 are asked",
+        "book/two.md: RuntimeError: no ink",
+        "book/three.md: claim three-width: ",
+    ]
+    book.ran()
+    for options in ((), STRICT):
+        refused(book, edits, named, *options)
+    # a false sentence stopped none: what has run to its end is kept, and not run again
+    assert book.ran() == ["one", "three"]
 
 
 def test_claims_astray_are_all_named(book):
-    twice = 'for number in (1, 2):\n    claim("number", number, above=0, says="It is positive.")\nclaim("two-width"'
+    twice = 'for number in (1, 2):\n    claim("number", number, above=0, exact=True, says="It is positive.")\nclaim("two-width"'
+    other = 'claim("one-width", 1, expected=1, exact=True, says="One.")\nclaim("three-width"'
     edits = [
-        ("book/one.md", "expected=1.2", "expected=2.2"),
         ("book/two.md", 'claim("two-width"', twice),
         ("book/three.md", 'begin("three")', 'begin("one")'),
-        ("book/three.md", 'claim("three-width"', 'claim("one-width", 1, expected=1, says="One.")\nclaim("three-width"'),
+        ("book/three.md", 'claim("three-width"', other),
     ]
     named = [
-        "book/one.md: claim one-width: 'The width is about 1.2.' is not true",
         "book/two.md: claim number has the name of one in chapter two",
         "book/three.md: begin('one') gives the name of another chapter",
         "claim one-width has the name of one in chapter one",
     ]
-    # a false claim gets as far as this only where it was gathered
-    refused(book, edits, named, *STRICT, BOOK_CLAIMS_GATHER="1")
+    refused(book, edits, named, *STRICT)
+    book.printed()
+    assert book.ledger()[0] == LEDGER
 
 
 # Builds that are stopped

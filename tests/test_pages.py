@@ -8,6 +8,7 @@ from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 import pytest
 import yaml
 from bs4 import BeautifulSoup
+from mixtures.claims import ROOM
 
 ROOT = Path(__file__).parents[1]
 TOC = yaml.safe_load((ROOT / "_toc.yml").read_text("utf-8"))
@@ -156,7 +157,7 @@ def test_ledger_lists_every_claim_in_the_order_of_the_book(chapters):
     ledger = chapters["book/ledger"].select_one("table.ledger")
     rows = ledger.select("tbody tr")
     heads = [cell.text.strip() for cell in ledger.select("thead th")]
-    assert heads == ["chapter", "claim", "measured", "expected", "distance"]
+    assert heads == ["chapter", "claim", "measured", "expected", "kind", "margin"]
     claims = {name: page.select(CLAIM) for name, page in chapters.items()}
     expected = [f"{Path(name).name}.html#{claim['id']}" for name, found in claims.items() for claim in found]
     assert [row.a["href"] for row in rows] == expected
@@ -166,14 +167,14 @@ def test_ledger_lists_every_claim_in_the_order_of_the_book(chapters):
 def test_ledger_rows_are_complete_and_agree_with_the_chapters(chapters):
     claims = {f"{name}.html#{claim['id']}": claim for name, page in chapters.items() for claim in page.select(CLAIM)}
     for row in chapters["book/ledger"].select("table.ledger tbody tr"):
-        chapter, says, measured, expected, distance = (cell.text.strip() for cell in row("td"))
+        chapter, says, measured, expected, kind, margin = (cell.text.strip() for cell in row("td"))
         assert row.a["href"].startswith(f"{chapter}.html#")
         claim = claims[f"book/{row.a['href']}"]
         assert claim.summary.text == f"✓ {says}"
         assert claim.summary["title"] == f"{says} Measured: {measured}; expected: {expected}."
         assert says.endswith((".", "?", "!"))
-        assert ("±" in expected) == bool(distance), says
-        assert not distance or 0 <= float(distance) <= 1
+        assert kind in ("exact", "sampled", "counted")
+        assert (margin == "") if kind == "exact" else (margin == "∞" or float(margin) >= ROOM), says
 
 
 def test_every_chapter_that_computes_makes_claims(chapters):

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from bookbuild import seeds
+from mixtures import claims
 
 ROOT = Path(__file__).parents[1]
 CHAPTER = """---
@@ -80,6 +81,10 @@ def test_the_last_digits_of_an_exact_number_may_differ_between_machines():
     assert seeds.amiss(row) == "" and row["margin"] == math.inf and seeds.alarm([row]) == 0
 
 
+def test_the_room_that_margins_start_from_is_the_one_that_claims_ask_for():
+    assert seeds.ROOM == claims.ROOM
+
+
 def test_sets_are_of_other_seeds_and_of_all_machines_and_the_first_is_the_book_as_it_is():
     found = seeds.sets(24)
     assert found[0] == (0, "this") and seeds.MACHINES["this"] == {}
@@ -112,6 +117,6 @@ def test_a_chapter_is_measured_under_seeds_and_machines_and_says_what_stops_it(t
 @pytest.mark.parametrize("path", seeds.chapters(ROOT), ids=lambda path: path.stem)
 def test_what_moves_with_the_seed_has_a_standard_error(path):
     """A sampled number that is said to be exact is found by moving the seeds once."""
-    for claims, stopped in (measured := seeds.measure(path, "this", [0, 1])):
-        assert claims and not stopped
-    assert [row["name"] for row in seeds.tally(claims for claims, _ in measured) if row["moves"]] == []
+    for found, stopped in (measured := seeds.measure(path, "this", [0, 1])):
+        assert found and not stopped
+    assert [row["name"] for row in seeds.tally(found for found, _ in measured) if row["moves"]] == []
