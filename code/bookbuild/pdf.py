@@ -90,6 +90,8 @@ def print_book(book, site, browser):
     """
     prepare(book, site)
     page, known = browser.new_page(), {}
+    # on a slow machine it takes a while until all figures are there
+    page.set_default_timeout(0)
     with tempfile.NamedTemporaryFile(suffix=".html") as file:
         # twice is enough as a rule: the second time a page number may be a digit longer
         for _ in range(6):
