@@ -1,4 +1,4 @@
-"""The ordered transform: against PyMC's own, against brute force, and against its own mutants."""
+"""The ordered transform: against PyMC's own, and against brute force."""
 
 import math
 from functools import cache
@@ -28,8 +28,9 @@ def functions(transform):
     return pm.compile([FREE], backward, mode=PLAIN), pm.compile([FREE], log_jacobian, mode=PLAIN)
 
 
-def check_against_differences(transform):
-    """Compare the Jacobian with finite differences at some points, for one to four components."""
+@pytest.mark.parametrize("transform", [OURS, PYMCS], ids=["ours", "pymc"])
+def test_the_jacobian_is_that_of_finite_differences(transform):
+    """At some points, for one to four components."""
     backward, log_jacobian = functions(transform)
     for point in ([0.3], [-1.0, 0.7], [2.0, -1.5, 0.5], [0.0, 1.0, -2.0, 0.3]):
         at = np.array(point)
@@ -38,68 +39,27 @@ def check_against_differences(transform):
         np.testing.assert_allclose(log_jacobian(at[None, None]), np.log(abs(np.linalg.det(matrix))), atol=1e-6)
 
 
-def check_prior_mass(transform, components, missing):
-    """Integrate the density of ordered standard normals over the free coordinates: one over the missing factor."""
+@pytest.mark.parametrize("transform", [OURS, PYMCS], ids=["ours", "pymc"])
+def test_the_density_of_three_ordered_normals_integrates_to_one_over_three_factorial(transform):
+    """Over the free coordinates: the factor that an ordered prior lacks."""
     backward, log_jacobian = functions(transform)
     lower, log_gap = np.linspace(-8, 8, 65), np.linspace(-25, 4, 117)
-    axes = [lower] + [log_gap] * (components - 1)
-    free = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(1, -1, components)
+    axes = [lower, log_gap, log_gap]
+    free = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(1, -1, 3)
     log_density = norm.logpdf(backward(free)).sum(axis=-1) + log_jacobian(free)
     mass = np.exp(log_density).sum() * np.prod([axis[1] - axis[0] for axis in axes])
-    np.testing.assert_allclose(mass, 1 / missing, rtol=1e-6)
+    np.testing.assert_allclose(mass, 1 / math.factorial(3), rtol=1e-6)
 
 
-def check_evidence(transform, log_missing):
-    """Integrate likelihood times prior over the free coordinates: the exact evidence over the missing factor."""
+@pytest.mark.parametrize("transform", [OURS, PYMCS], ids=["ours", "pymc"])
+def test_likelihood_times_prior_integrates_to_half_the_evidence(transform):
     posterior = exact.posterior(data.simulate(8))
     backward, log_jacobian = functions(transform)
     free = np.stack(np.meshgrid(np.linspace(-3, 3, 121), np.linspace(-20, 2.5, 226), indexing="ij"), axis=-1)[None]
     free = free.reshape(1, -1, 2)
     log_density = posterior.joint.log_density(backward(free)[0]) + log_jacobian(free)[0]
     log_mass = np.logaddexp.reduce(log_density) + np.log(6 / 120 * 22.5 / 225)
-    np.testing.assert_allclose(log_mass, posterior.log_evidence - log_missing, atol=1e-6)
-
-
-CHECKS = {
-    "finite differences": check_against_differences,
-    "prior mass": lambda t: check_prior_mass(t, 3, math.factorial(3)),
-    "evidence of dataset 8": lambda t: check_evidence(t, math.log(2)),
-}
-
-
-class Dropped(transforms.Increasing):
-    """A mutant: no Jacobian."""
-
-    def log_jac_det(self, value, *inputs):
-        return 0 * value[..., 0]
-
-
-class Doubled(transforms.Increasing):
-    """A mutant: the Jacobian twice, as PyMC 4.0 to 5.8.0 had it for two components."""
-
-    def log_jac_det(self, value, *inputs):
-        return 2 * super().log_jac_det(value)
-
-
-@pytest.mark.parametrize("check", CHECKS.values(), ids=CHECKS)
-@pytest.mark.parametrize("transform", [OURS, PYMCS], ids=["ours", "pymc"])
-def test_the_transform_is_right(transform, check):
-    check(transform)
-
-
-@pytest.mark.parametrize("check", CHECKS.values(), ids=CHECKS)
-@pytest.mark.parametrize("mutant", [Dropped(), Doubled()], ids=["dropped", "doubled"])
-def test_every_mutant_is_caught_by_every_check(mutant, check):
-    with pytest.raises(AssertionError, match="Not equal to tolerance"):
-        check(mutant)
-
-
-@pytest.mark.parametrize("missing", [1, 3, 4])
-def test_a_wrong_factorial_is_caught(missing):
-    with pytest.raises(AssertionError, match="Not equal to tolerance"):
-        check_evidence(OURS, math.log(missing))
-    with pytest.raises(AssertionError, match="Not equal to tolerance"):
-        check_prior_mass(OURS, 3, missing)
+    np.testing.assert_allclose(log_mass, posterior.log_evidence - math.log(2), atol=1e-6)
 
 
 VALUE = pt.dtensor3("value")

@@ -3,9 +3,8 @@
 import numpy as np
 import pytest
 from approximations import FAMILIES, SPACES
-from mixtures import data, exact, gaussians, variational
+from mixtures import data, exact, variational
 from mixtures.gaussians import Gaussian
-from scipy.optimize import minimize
 
 # importance
 
@@ -88,26 +87,6 @@ def test_the_best_cannot_be_improved_nearby(space, family, seed):
         assert variational.elbo(other, p) < top
     lowest = variational.curvature(q, p, family)
     assert lowest.shape == ((4,) if family == "mean-field" else (5,)) and lowest[0] > 0
-
-
-@pytest.mark.parametrize("space", SPACES)
-def test_the_best_is_that_of_a_gauss_hermite_rule(posterior, space):
-    """The chapter's own route: thirty nodes on each axis, and no gradients."""
-    nodes, weights = np.polynomial.hermite_e.hermegauss(30)
-    z = np.stack(np.meshgrid(nodes, nodes, indexing="ij"), axis=-1).reshape(-1, 2)
-    weight = np.outer(weights, weights).ravel() / weights.sum() ** 2
-
-    def loss(theta):
-        coords = theta[:2] + z * np.exp(theta[2:])
-        energy = weight @ posterior.joint.log_density(gaussians.to_means(coords, space))
-        log_jacobian = 0 if space == "raw" else theta[1]
-        return -energy - log_jacobian - theta[2:].sum() - np.log(2 * np.pi) - 1
-
-    q = variational.best(posterior, "mean-field", space)
-    start = [*(q.mean + 0.05), *np.log(1.2 * q.sd)]
-    found = minimize(loss, start, method="Nelder-Mead", options={"xatol": 1e-7, "fatol": 1e-9, "maxiter": 2000})
-    assert found.fun == pytest.approx(-variational.elbo(q, posterior), abs=1e-7)
-    np.testing.assert_allclose(found.x, [*q.mean, *np.log(q.sd)], atol=1e-4)
 
 
 def test_where_the_posterior_is_gaussian_the_best_is_the_posterior(flat):
