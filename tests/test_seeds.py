@@ -114,9 +114,10 @@ def test_a_chapter_is_measured_under_seeds_and_machines_and_says_what_stops_it(t
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("path", seeds.chapters(ROOT), ids=lambda path: path.stem)
-def test_what_moves_with_the_seed_has_a_standard_error(path):
-    """A sampled number that is said to be exact is found by moving the seeds once."""
-    for found, stopped in (measured := seeds.measure(path, "this", [0, 1])):
-        assert found and not stopped
-    assert [row["name"] for row in seeds.tally(found for found, _ in measured) if row["moves"]] == []
+def test_what_moves_with_the_seed_has_a_standard_error():
+    """A sampled number that is said to be exact is found by moving the seeds once; no chapter stops under others."""
+    measured = seeds.measure_all([(path, "this", [0, 1]) for path in seeds.chapters(ROOT)])
+    assert [stopped for _, stopped in measured if stopped] == []
+    rows = seeds.tally(found for found, _ in measured)
+    assert len(rows) > 100
+    assert [row["name"] for row in rows if row["moves"] or row["failures"]] == []

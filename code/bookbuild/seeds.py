@@ -86,6 +86,12 @@ async def _measure(path, machine, seeds):
     return measured
 
 
+def measure_all(jobs):
+    """Do several jobs of `measure`, two at a time, for a chapter computes on one core; return what all of them return."""
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        return [one for several in pool.map(measure, *zip(*jobs, strict=True)) for one in several]
+
+
 def tally(measured):
     """Sum up each claim over the sets in which it was measured.
 
@@ -186,9 +192,7 @@ def main(number, names):
             seeds = [one for one, at in sets(number) if at == machine]
             if seeds:
                 jobs.append((path, machine, seeds))
-    # two at a time: a chapter computes on one core
-    with ThreadPoolExecutor(max_workers=2) as pool:
-        measured = [one for several in pool.map(measure, *zip(*jobs, strict=True)) for one in several]
+    measured = measure_all(jobs)
     rows = tally(claims for claims, _ in measured)
     stopped = sorted({error for _, error in measured if error})
     target = root / "_build" / "claims.csv"
