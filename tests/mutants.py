@@ -36,7 +36,7 @@ def prepare(work, modules, tests):
         "source_paths": ["src"],
         "also_copy": ["src", "pytest.ini"],
         "only_mutate": [f"src/mixtures/{name}.py" for name in modules],
-        "pytest_add_cli_args": ["-p no:cacheprovider", "-m not slow"],
+        "pytest_add_cli_args": ["-p no:cacheprovider", "-mnot slow"],
         "pytest_add_cli_args_test_selection": [f"tests/test_{name}.py" for name in tests],
     }
     lines = [f"{name}=\n" + "".join(f"    {value}\n" for value in values) for name, values in options.items()]
