@@ -302,5 +302,5 @@ def _show(value: str | float, within: float | None = None) -> str:
     if isinstance(value, str | bool | int) or not math.isfinite(value):
         return str(value)
     if within:
-        return f"{value:.{max(0, 1 - math.floor(math.log10(within)))}f}"
+        return f"{value:z.{max(0, 1 - math.floor(math.log10(within)))}f}"
     return f"{value:.4g}" if abs(value) < 1e4 else f"{value:.6g}"
