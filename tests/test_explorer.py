@@ -219,7 +219,7 @@ def test_law_is_the_one_that_the_book_measures(still, site):
     found = moved(still, "data=8")
     law = found["law"]
     for name in ("front", "slope"):
-        measured = re.search(r"Measured: ([\d.]+);", chapter.select_one(f"#claim-law-{name}").text)[1]
+        measured = re.search(r"Measured: ([\d.]+) \(se", chapter.select_one(f"#claim-law-{name}").text)[1]
         assert law[name] == pytest.approx(float(measured), abs=1e-3)
     assert found["rate"] == pytest.approx(law["front"] * np.exp(-law["slope"] * found["barrier"]))
 

@@ -94,7 +94,7 @@ def claim(
     of : int, optional
         For a count, the number of independent trials in which `value` was counted. Its standard
         error is the binomial's, with two successes and two failures added, so that a count of none
-        or all has one too [1]_.
+        or all has one too (Agresti and Coull, *The American Statistician* 52, 1998).
     exact : bool
         Whether no sampling seed moves the number.
     says : str
@@ -105,11 +105,6 @@ def claim(
     ValueError
         If the call is malformed, or the name was used before. The message names the argument and
         the claim.
-
-    References
-    ----------
-    .. [1] A. Agresti and B. A. Coull, "Approximate is better than 'exact' for interval estimation of
-       binomial proportions", *The American Statistician* 52, 1998.
     """
     error = _error(name, value, se, of, exact)
     record = _record(name, value, expected, within, above, below, one_of, error, of, says)

@@ -106,8 +106,9 @@ def replicates(values: ArrayLike) -> float:
 def jackknife(function: Callable[..., Any], *draws: ArrayLike, batches: int = 20) -> float:
     """Return the standard error of any smooth function of draws, by leaving out one batch at a time.
 
-    Batches are stretches of the chains, much longer than draws remember [1]_. Where chains do not
-    mix with one another, a chain is a batch: give as many batches as there are chains.
+    Batches are stretches of the chains, much longer than draws remember (Künsch, *The Annals of
+    Statistics* 17, 1989). Where chains do not mix with one another, a chain is a batch: give as many
+    batches as there are chains.
 
     Parameters
     ----------
@@ -121,11 +122,6 @@ def jackknife(function: Callable[..., Any], *draws: ArrayLike, batches: int = 20
     Returns
     -------
     float
-
-    References
-    ----------
-    .. [1] H. R. Künsch, "The jackknife and the bootstrap for general stationary observations",
-       *The Annals of Statistics* 17, 1989.
     """
     arrays = [np.asarray(d) for d in draws]
     flat = [a.reshape(-1, *a.shape[2:]) for a in arrays]
