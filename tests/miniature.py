@@ -13,7 +13,7 @@ from checkout import ROOT
 
 STRICT = ("-W", "-n", "--keep-going")
 CHAPTERS = ["one", "two", "three"]
-CHAPTER = """---
+HEAD = """---
 jupytext:
   text_representation:
     extension: .md
@@ -23,7 +23,8 @@ kernelspec:
   language: python
   name: python3
 ---
-
+"""
+CHAPTER = HEAD + """
 # Chapter {name}
 
 The width is {{glue:text}}`{name}-width:.2f`, give or take.

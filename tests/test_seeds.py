@@ -6,20 +6,11 @@ from pathlib import Path
 
 import pytest
 from bookbuild import seeds
+from miniature import HEAD
 from mixtures import claims
 
 ROOT = Path(__file__).parents[1]
-CHAPTER = """---
-jupytext:
-  text_representation:
-    extension: .md
-    format_name: myst
-kernelspec:
-  display_name: Python 3
-  language: python
-  name: python3
----
-
+CHAPTER = HEAD + """
 ```{code-cell} ipython3
 import os
 import sys

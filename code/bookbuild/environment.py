@@ -1,11 +1,9 @@
 """The environment in which the book computes: the variables that ``_config.yml`` gives to its kernels.
 
-Machine code depends on them, and so the last digits of draws. ``python -m bookbuild.environment jupyter lab`` runs a
-command in it, from the top of the book; Binder and ``make lab`` do. What the reader has set stays as it is.
+Machine code depends on them, and so the last digits of draws. What the reader has set stays as it is.
 """
 
 import os
-import sys
 from pathlib import Path
 
 import yaml
@@ -21,8 +19,3 @@ def adopt(variables):
     """Set environment variables of this process, and of all that it starts, where nobody has set them."""
     for name, value in variables.items():
         os.environ.setdefault(name, value)
-
-
-if __name__ == "__main__":
-    adopt(settings())
-    os.execvp(sys.argv[1], sys.argv[1:])

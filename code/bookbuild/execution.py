@@ -200,7 +200,7 @@ def reading(app):
     return getattr(app, "bookbuild_reading", False)
 
 
-def noted(env):
+def all_faults(env):
     """Return pairs of a page and a fault that its outputs hold."""
     return [(docname, fault) for docname, faults in sorted(_noted(env).items()) for fault in faults]
 

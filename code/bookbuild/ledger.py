@@ -58,7 +58,7 @@ def forget(app, env, docname):
 
 def check(app, env):
     """Stop the build when a page holds a fault or a false claim, and name all of them at once; else print the ledger anew."""
-    found, owner = execution.noted(env), {}
+    found, owner = execution.all_faults(env), {}
     for docname, claims in sorted(_claims(env).items()):
         for other in sorted({claim["chapter"] for claim in claims} - {Path(docname).name}):
             found.append((docname, f"begin({other!r}) gives the name of another chapter"))
