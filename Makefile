@@ -35,7 +35,7 @@ test: book browser  ## build the book and test it: the science, the press, what 
 
 # OPTIONS are pytest's, for a part of it; HYPOTHESIS_PROFILE=book generates inputs as `make test` does
 test-all: $(if $(OPTIONS),book browser,test)  ## and all that takes longer, with ten times as many inputs (OPTIONS="-m slow")
-	HYPOTHESIS_PROFILE=$(or $(HYPOTHESIS_PROFILE),thorough) $(BIN)/python -m pytest $(or $(OPTIONS),-m "slow or hypothesis")
+	HYPOTHESIS_PROFILE=$(or $(HYPOTHESIS_PROFILE),thorough) $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(or $(OPTIONS),-m "slow or hypothesis")
 
 browser: $(READY)
 	@$(BIN)/python -m bookbuild.browser

@@ -13,8 +13,6 @@ from bookbuild import seeds
 from checkout import ROOT
 
 pytestmark = pytest.mark.slow
-
-pytestmark = pytest.mark.slow
 # every Python process runs this first: nothing but this machine may be asked
 ALONE = """
 import sys
