@@ -58,7 +58,7 @@ claims: $(READY)  ## measure every claim under sets of seeds and machines, and i
 links: $(READY)  ## ask every external link of the book whether it answers; the report is _build/links.md
 	$(BIN)/python -m bookbuild.external
 
-mutants: $(READY)  ## change the mathematics in small ways, and see whether a test notices (MODULES="exact joint")
+mutants: $(READY)  ## change the mathematics in small ways, and see whether a test notices (MODULES="exact/joint")
 	$(BIN)/python tests/mutants.py
 
 audit:  ## ask whether any pinned package is known to be unsafe

@@ -1,7 +1,7 @@
 """Gaussians of two means, for the tests of all that is made of them."""
 
 import numpy as np
-from mixtures.gaussians import Gaussian
+from mixtures.variational import Gaussian
 
 SPACES = ("raw", "log gap", "centred")
 ORDERED = ("log gap", "centred")

@@ -69,11 +69,11 @@ def large():
     ways = {
         "exact posterior, n = 10^6": "exact.posterior(data.simulate(0, 10**6))",
         "minibatch ADVI, n = 10^6": "bench.advi_of_minibatches(data.simulate(0, 10**6))",
-        "NUTS, 4 x (500 + 500), n = 10^4": "census.sample(data.simulate(0, 10**4), 500, 1)",
+        "NUTS, 4 x (500 + 500), n = 10^4": "sampling.sample(data.simulate(0, 10**4), 500, 1)",
     }
     print("\nmany observations: seconds, compilation and imports included, and peak MB of the process")
     for name, call in ways.items():
-        code = f"from mixtures import census, data, exact; from tests import bench; {call}; print(bench.peak_memory())"
+        code = f"from mixtures import data, exact, sampling; from tests import bench; {call}; print(bench.peak_memory())"
         start = time.perf_counter()
         run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
         print(f"{name:34} {time.perf_counter() - start:6.1f} {float(run.stdout.split()[-1]):8.0f}")

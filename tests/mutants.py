@@ -15,12 +15,14 @@ from checkout import ROOT
 
 # modules, and the tests that are near to them. Not those that have PyMC compile: half a minute for each mutant
 NEAR = {
-    "assignment data iterative permutations": "assignment data permutations refusals",
-    "carry memberships relabel": "refusals relabel",
-    "agreement labels switching": "agreement diagnosis labels refusals switching",
-    "joint lattice quadrature saddles": "joint lattice quadrature saddles",
-    "exact measure": "exact",
-    "bounds gaussians parameters variational": "bounds gaussians variational",
+    "checks data relabel/alternation relabel/assignment relabel/ecr relabel/order relabel/pra relabel/stephens":
+        "assignment data permutations refusals",
+    "relabel/apply relabel/memberships relabel/methods relabel/request": "refusals relabel",
+    "switching/agreement switching/evidence switching/labels switching/verdict switching/words trace":
+        "agreement diagnosis labels refusals switching",
+    "exact/barrier exact/joint exact/lattice exact/quadrature": "barrier joint lattice quadrature",
+    "exact/measure exact/posterior": "exact",
+    "variational/best variational/elbo variational/gaussian variational/importance": "elbo gaussian variational",
 }
 WORK = ROOT / "_build/mutants"
 TOOL = Path(sys.executable).with_name("mutmut")
@@ -50,7 +52,7 @@ def main():
         sys.exit(f"MODULES: expected some of {' '.join(NEAR)}, got {' '.join(sorted(unknown))}")
     for group, tests in NEAR.items():
         if modules := [name for name in group.split() if name in asked]:
-            work = WORK / modules[0]
+            work = WORK / modules[0].replace("/", "-")
             prepare(work, modules, tests.split())
             subprocess.run([TOOL, "run"], cwd=work, env=os.environ | {"HYPOTHESIS_PROFILE": "mutants"}, check=True)
             listed = subprocess.run([TOOL, "results"], cwd=work, capture_output=True, text=True, check=True).stdout

@@ -3,8 +3,8 @@
 import numpy as np
 import pymc as pm
 import pytest
-from mixtures import advi, data, exact, models, variational
-from mixtures.gaussians import Gaussian
+from mixtures import data, exact, models, variational
+from mixtures.variational import Gaussian, advi
 
 X = data.simulate(0)
 FAST = pm.adam(learning_rate=0.01)
@@ -151,7 +151,7 @@ def test_each_copy_reaches_the_best_there_is(copies):
 @pytest.mark.parametrize("ordered", [False, True])
 def test_the_model_of_copies_is_a_product_of_the_model(ordered):
     single = models.ordered(X) if ordered else models.unordered(X)
-    several = advi._copies(X, 3, ordered)
+    several = models.copies(X, 3, ordered)
     name = "means_ordered__" if ordered else "means"
     points = np.random.default_rng(0).normal(size=(3, 2))
     logp = single.compile_logp(mode=PLAIN)

@@ -4,14 +4,15 @@ import numpy as np
 import pytest
 import xarray as xr
 from arviz_stats import ess, rhat
-from mixtures import agreement, labels
+from mixtures.switching import agreement
+from mixtures.trace import Trace
 from scipy.stats import chi2, norm, rankdata
 
 
 def trace(density=None, **values):
     """Return a trace of arrays [chain, draw, component, entry]."""
     n_chain = len(next(iter(values.values())))
-    return labels.Trace(values, tuple(values), np.arange(n_chain), density or {})
+    return Trace(values, tuple(values), np.arange(n_chain), density or {})
 
 
 def quantities(found):

@@ -13,7 +13,7 @@ BOOK = Path(__file__).parents[1] / "book"
 TEXT = (BOOK / "api.md").read_text("utf-8")
 ENTRY = re.compile(r"^\.\. auto(?:function|class|exception):: ([\w.]+)|^```\{py:data\} (\w+)$", re.MULTILINE)
 MODULE = re.compile(r"^```\{py:module\} ([\w.]+)$", re.MULTILINE)
-ROW = re.compile(r"^\| `(\w+)` \| .+ \| ([\w, ]+) \|$", re.MULTILINE)
+ROW = re.compile(r"^\| `([\w.]+)` \| .+ \| ([\w., ]+) \|$", re.MULTILINE)
 
 
 def public(module):
@@ -42,7 +42,8 @@ def test_every_section_has_a_link_to_its_explanation():
 
 
 def test_every_module_is_documented_or_stands_behind_one_that_is():
-    modules = {module.name for module in pkgutil.iter_modules(mixtures.__path__)} - {"__main__"}
+    found = {module.name for module in pkgutil.walk_packages(mixtures.__path__, "mixtures.")}
+    modules = {name.removeprefix("mixtures.") for name in found} - {"__main__"}
     doors = {name.removeprefix("mixtures.") for name in MODULE.findall(TEXT)}
     behind = ROW.findall(TEXT)
     assert sorted([*doors, *(name for name, _ in behind)]) == sorted(modules)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from mixtures.assignment import ENUMERATED, blocks, cheapest, paid
+from mixtures.relabel.assignment import ENUMERATED, blocks, cheapest, paid
 from scipy.optimize import linear_sum_assignment
 
 

@@ -9,7 +9,7 @@ import arviz as az
 import numpy as np
 import pytest
 import xarray as xr
-from mixtures import census, data, exact, models
+from mixtures import data, exact, models, sampling
 from scipy.stats import chi2, kstest
 
 DRAWS, CHAINS = 500, 4
@@ -26,7 +26,7 @@ def ranks(request):
         # two labels that mean nothing, drawn from the prior of models.ordered and put in order
         lower, upper = np.sort(rng.normal(0, 10, 2))
         x, _ = data.draw(1000 + k, 50, [lower, upper], [1, 1], [0.5, 0.5])
-        means = census.sample(x, DRAWS, seed=k, build=models.ordered).posterior["means"].values
+        means = sampling.sample(x, DRAWS, seed=k, build=models.ordered).posterior["means"].values
         below.append([means[..., 0] < lower, means[..., 1] < upper, means[..., 1] - means[..., 0] < upper - lower])
         p = exact.posterior(x)
         exactly.append([below_exactly(p, 0, lower), below_exactly(p, 1, upper), p.gap_cdf(upper - lower)])

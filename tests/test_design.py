@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import reader
-from mixtures import style
+from mixtures.plots import style
 from PIL import Image
 
 ROOT = Path(__file__).parents[1]

@@ -1,150 +1,170 @@
-"""From what was found in a trace to a verdict, and how it is shown: on findings made by hand."""
+"""From evidence to a verdict and to words: on evidence made by hand, and on draws."""
 
 import numpy as np
 import pytest
 import xarray as xr
-from mixtures import labels, switching
-from mixtures.switching import BETWEEN, COLLAPSED, NONE, NOT, NOT_ONLY, OVERLAPPING, UNKNOWN, WITHIN
+from mixtures import switching
+from mixtures.switching import (
+    BETWEEN,
+    COLLAPSED,
+    NONE,
+    NOT,
+    NOT_ONLY,
+    OVERLAPPING,
+    UNKNOWN,
+    WITHIN,
+    Thresholds,
+    words,
+)
+from mixtures.switching.evidence import Evidence, Worst, gather
+from mixtures.switching.thresholds import STANDARD
+from mixtures.switching.verdict import verdict as judge
+from mixtures.trace import Trace
 
 
-def trace(n_chain=4, n_draw=10, n_component=2, notes=(), divergences=None, **variables):
-    """Return a trace of variables [component] or [chain, draw, component], the same in all draws."""
-    values = variables or {"means": np.arange(1.0, n_component + 1)}
-    shape = (n_chain, n_draw, n_component)
-    full = {name: np.broadcast_to(np.array(v), shape)[..., None] for name, v in values.items()}
-    return labels.Trace(full, tuple(values)[:1], np.arange(n_chain) + 1, {}, divergences, notes)
+def seen(**more):
+    """Return evidence of four chains that agree on all, but for what is said."""
+    usual = {"chains": ("1", "2", "3", "4"), "n_draw": 500, "split": (4,)}
+    return Evidence(**usual | more)
 
 
-def found(mode=(0, 0, 0, 0), switches=(0, 0, 0, 0), overlap=None, twins=(), n_draw=10, n_component=2):
-    """Return a labelling: pairs that overlap with their shares, and pairs that are equal."""
-    share = np.zeros((n_component, n_component))
-    equal = np.zeros((n_component, n_component), dtype=bool)
-    for (j, k), value in (overlap or {}).items():
-        share[j, k] = share[k, j] = value
-    for j, k in twins:
-        equal[j, k] = equal[k, j] = True
-    order = np.tile(np.arange(n_component), (len(mode), n_draw, 1))
-    return labels.Labels(order, np.array(switches), np.array(mode), share, equal)
-
-
-def numbers(enough=True):
-    """Return scores of a quantity of each kind."""
+def numbers():
+    """Return scores of a quantity of each kind, and of four chains."""
     columns = {"rhat": [1.5, 1.001, 1.002], "ess": [7.0, 1000.0, 900.4], "kind": ["raw labels", "sorted", "sums"]}
-    return xr.Dataset({k: ("quantity", np.array(v)) for k, v in columns.items()}, attrs={"enough_draws": enough})
+    by_chain = {"switches": [0, 2, 0, 0], "mode": [0, 0, 1, 0]}
+    return xr.Dataset({k: ("quantity", np.array(v)) for k, v in columns.items()} | {k: ("chain", v) for k, v in by_chain.items()})
 
 
-def judge(labelling, failures=(), sound=(1, 1, 1, 1), of=None, enough=True):
-    sound = np.array(sound, dtype=bool)
-    return switching._judge(of or trace(sound.size), labelling, numbers(enough), list(failures), sound)
+# the verdict is a function of the evidence
 
-
-# the verdict, chain by chain: mode, switches, sentences about failures, and which chains are sound
+WORST = Worst(3, "sum of means", 2.5, 1.02)
+FAILURES = {"still": ("2",), "worst": WORST, "divergences": 3}
 VERDICTS = [
-    ([0, 0, 0, 0], [0, 0, 0, 0], 0, [1, 1, 1, 1], NONE),
-    ([0, 0, 1, 0], [0, 0, 0, 0], 0, [1, 1, 1, 1], BETWEEN),
-    ([0, 1, 0, 0], [0, 0, 2, 0], 0, [1, 1, 1, 1], WITHIN),
-    ([0], [3], 0, [1], WITHIN),
-    ([0], [0], 0, [1], UNKNOWN),
-    ([0, 0, 0, 0], [0, 0, 0, 0], 2, [1, 1, 1, 1], NOT),
-    ([0, 0, 0, 1], [0, 0, 0, 0], 1, [1, 1, 1, 1], NOT_ONLY),
-    ([0, 0, 0, 0], [0, 2, 0, 0], 1, [1, 1, 1, 1], NOT_ONLY),
-    # labels of chains that are not sound do not count
-    ([0, 0, 0, 1], [0, 0, 0, 9], 1, [1, 1, 1, 0], NOT),
-    ([0, 1, 1, 1], [0, 0, 0, 0], 1, [1, 1, 0, 0], NOT_ONLY),
-    ([0, 0, 1, 1], [0, 0, 0, 0], 1, [1, 1, 0, 0], NOT),
+    ({}, NONE),
+    ({"split": (3, 1)}, BETWEEN),
+    ({"split": (3, 1), "switches": 2}, WITHIN),
+    ({"chains": ("0",), "split": (1,), "switches": 3}, WITHIN),
+    ({"chains": ("0",), "split": (1,)}, UNKNOWN),
+    *(({name: value}, NOT) for name, value in FAILURES.items()),
+    ({"worst": WORST, "split": (3, 1)}, NOT_ONLY),
+    ({"worst": WORST, "switches": 2}, NOT_ONLY),
+    ({"overlaps": (((0, 1), 0.1),)}, OVERLAPPING),
+    ({"twins": ((0, 1),)}, COLLAPSED),
+    ({"empty": ((1, "w", 0.001),)}, COLLAPSED),
+    # a collapse comes before an overlap and after switches
+    ({"overlaps": (((0, 1), 1.0),), "twins": ((0, 1),)}, COLLAPSED),
+    ({"split": (3, 1), "twins": ((0, 1),)}, BETWEEN),
+    # few draws tell nothing, whatever was found
+    ({"enough": False}, UNKNOWN),
+    ({"enough": False, "split": (3, 1), "switches": 5, "worst": WORST}, UNKNOWN),
+    ({"missing": "No chain moves."}, UNKNOWN),
 ]
 
 
-@pytest.mark.parametrize(("mode", "switches", "failing", "sound", "verdict"), VERDICTS)
-def test_labels_and_failures_decide(mode, switches, failing, sound, verdict):
-    said = judge(found(mode, switches), ["It fails.", "And so does that."][:failing], sound)
-    assert said.verdict == said.numbers.attrs["verdict"] == verdict
-    assert (said.next_step, said.link) == switching.LINKS[verdict]
-    # the first failure is the summary, all others are evidence
-    assert said.summary.startswith("It fails.") == (failing > 0)
-    assert ("And so does that." in said.evidence) == (failing > 1)
+@pytest.mark.parametrize(("evidence", "verdict"), VERDICTS)
+def test_evidence_alone_decides(evidence, verdict):
+    assert judge(seen(**evidence)) == verdict
 
 
-@pytest.mark.parametrize(("mode", "split"), [([0, 1], "1-1"), ([0, 1, 0, 2], "2-1-1"), ([2, 1, 0, 0, 0, 1], "3-2-1")])
-def test_the_split_counts_the_chains_of_each_mode(mode, split):
-    said = judge(found(mode, np.zeros_like(mode)), sound=np.ones(len(mode)))
-    assert said.numbers.attrs["split"] == split and split in said.summary
+def test_the_first_failure_is_the_summary_and_all_others_are_evidence():
+    case = seen(**FAILURES)
+    first, second, third = words.failures(case)
+    assert words.summary(NOT, case).lower().startswith(first.lower())
+    assert words.evidence(NOT, case, numbers())[:2] == [second, third]
+    assert words.evidence(UNKNOWN, case, numbers())[:3] == [first, second, third]
 
 
-@pytest.mark.parametrize("failures", [[], ["something"]])
-def test_few_draws_tell_nothing_whatever_was_found(failures):
-    said = judge(found([0, 1, 0, 0], [0, 0, 5, 0], n_draw=7), failures, of=trace(n_draw=7), enough=False)
-    assert said.verdict == UNKNOWN and "7 draws" in said.summary
-    assert said.evidence[: len(failures)] == tuple(failures)
+def test_failures_name_the_worst_quantity_the_chains_and_the_divergences():
+    still, worst, others, diverged = words.failures(seen(left_out=("2", "4"), **FAILURES))
+    assert "chain 2 never moves" in still and "2, 4" in others and "3 draws diverged" in diverged
+    assert "3 label-free" in worst and "sum of means, has R-hat 2.50" in worst
+    assert words.failures(seen()) == []
 
 
-@pytest.mark.parametrize("sound", [[0, 0, 0, 0], [0, 1, 0, 0]])
+def test_the_summary_has_the_split_the_switches_and_the_worst_overlap():
+    assert "3-1 split" in words.summary(BETWEEN, seen(split=(3, 1)))
+    assert "2 times" in words.summary(WITHIN, seen(switches=2)) and "1 time:" in words.summary(WITHIN, seen(switches=1))
+    overlaps = (((0, 2), 0.2), ((1, 2), 0.4))
+    assert "40%" in words.summary(OVERLAPPING, seen(overlaps=overlaps))
+    lines = words.evidence(OVERLAPPING, seen(overlaps=overlaps), numbers())
+    assert ["20%" in lines[-2], "40%" in lines[-1]] == [True, True]
+    assert "7 draws" in words.summary(UNKNOWN, seen(n_draw=7, enough=False))
+
+
+# the evidence is gathered from draws
+
+STEADY = {"means": np.array([0.0, 1.0])}
+
+
+def gathered(thresholds=STANDARD, divergences=None, **values):
+    """Gather evidence from variables [component] or [chain, draw, component], with a little noise on the means."""
+    rng = np.random.default_rng(0)
+    full = {name: np.broadcast_to(v, (4, 200, np.shape(v)[-1]))[..., None] for name, v in (values or STEADY).items()}
+    if "means" in full:
+        full["means"] = full["means"] + 0.1 * rng.normal(size=full["means"].shape)
+    return gather(Trace(full, tuple(full)[:1], np.arange(4) + 1, {}, divergences), thresholds)[0]
+
+
+def test_divergences_and_chains_are_counted():
+    found = gathered(divergences=np.array([2, 0, 1, 0]))
+    assert found.divergences == 3 and found.chains == ("1", "2", "3", "4") and found.split == (4,)
+
+
 @pytest.mark.parametrize("turned", [False, True])
-def test_where_no_two_chains_agree_each_is_compared_with_itself(sound, turned):
-    """The common labelling says that all is quiet, or all astir: neither is believed."""
-    means = np.random.default_rng(0).normal(size=(4, 60, 2)) * 0.1 + [0, 1] + 10 * np.arange(4)[:, None, None]
+def test_where_no_two_chains_agree_each_is_compared_with_itself(turned):
+    means = np.array([0, 1]) + 10 * np.arange(4)[:, None, None] + np.zeros((4, 200, 1))
     if turned:
-        means[2, 30:] = means[2, 30:, ::-1]
-    wrong = found([0, 1, 2, 3], [0, 0, 0, 0] if turned else [5, 5, 5, 5], n_draw=60)
-    said = judge(wrong, ["It."], sound=sound, of=trace(n_draw=60, means=means))
-    assert said.verdict == (NOT_ONLY if turned else NOT)
+        means[2, 100:] = means[2, 100:, ::-1]
+    found = gathered(means=means)
+    assert judge(found) == (NOT_ONLY if turned else NOT) and found.split == (1,)
 
 
-@pytest.mark.parametrize(("share", "verdict"), [(0.05, OVERLAPPING), (0.049, NONE)])
-def test_components_overlap_from_5_percent_on(share, verdict):
-    assert judge(found(overlap={(0, 1): share})).verdict == verdict
+def test_labels_of_chains_that_are_not_sound_do_not_count():
+    means = np.zeros((4, 200, 2)) + [0, 1]
+    means[3] += 5 * (np.arange(200) % 2)[:, None]
+    means[3, 100:] = means[3, 100:, ::-1]
+    found = gathered(means=means)
+    assert (found.switches, found.split, found.left_out) == (0, (3,), ("4",)) and judge(found) == NOT
 
 
-def test_every_pair_that_overlaps_is_evidence_and_the_worst_is_the_summary():
-    said = judge(found(overlap={(0, 2): 0.2, (1, 2): 0.4, (0, 1): 0.01}, n_component=3), of=trace(n_component=3))
-    assert said.verdict == OVERLAPPING and "40%" in said.summary
-    assert ["20%" in said.evidence[-2], "40%" in said.evidence[-1]] == [True, True]
-
-
-def test_a_collapse_comes_before_an_overlap_and_after_switches():
-    assert judge(found(overlap={(0, 1): 1.0}, twins=[(0, 1)])).verdict == COLLAPSED
-    assert judge(found([0, 1, 0, 0], overlap={(0, 1): 1.0}, twins=[(0, 1)])).verdict == BETWEEN
-
-
-SOME_CHAINS = np.where(np.arange(4)[:, None, None] < 3, [0.001, 0.999], 0.5)
+SOME_CHAINS = np.where(np.arange(4)[:, None, None] < 3, [0.001, 0.999], 0.5) + np.zeros((4, 200, 1))
 
 
 def empty_in(draws):
-    return np.where(np.arange(10)[:, None] < draws, [0.002, 0.998], 0.5)
+    return np.where(np.arange(200)[:, None] < draws, [0.002, 0.998], 0.5)
 
 
 @pytest.mark.parametrize(
-    ("variables", "sound", "collapsed"),
+    ("variables", "empty"),
     [
-        ({"w": [0.6, 0.005, 0.395]}, (1, 1, 1, 1), True),
-        ({"w": [0.0, 1.0]}, (1, 1, 1, 1), True),
-        ({"w": [0.01, 0.99]}, (1, 1, 1, 1), False),
+        ({"w": [0.6, 0.005, 0.395]}, True),
+        ({"w": [0.0, 1.0]}, True),
+        ({"w": [0.01, 0.99]}, False),
         # what does not sum to 1, or is negative, is no share
-        ({"means": [0.001, 5.0]}, (1, 1, 1, 1), False),
-        ({"means": [-0.001, 1.001]}, (1, 1, 1, 1), False),
-        # in most draws of the chains that are sound, of all where none is
-        ({"w": empty_in(6)}, (1, 1, 1, 1), True),
-        ({"w": empty_in(4)}, (1, 1, 1, 1), False),
-        ({"w": SOME_CHAINS}, (1, 1, 1, 1), True),
-        ({"w": SOME_CHAINS}, (0, 0, 0, 0), True),
-        ({"w": SOME_CHAINS}, (0, 0, 0, 1), False),
+        ({"m": [0.001, 5.0]}, False),
+        ({"m": [-0.001, 1.001]}, False),
+        # in most draws of the chains
+        ({"w": empty_in(120)}, True),
+        ({"w": empty_in(80)}, False),
+        ({"w": SOME_CHAINS}, True),
     ],
 )
-def test_a_component_of_almost_no_weight_is_empty(variables, sound, collapsed):
-    of = trace(n_component=np.shape(next(iter(variables.values())))[-1], **variables)
-    lines = switching._collapsed(of, found(n_component=of.values[of.named[0]].shape[2]), np.array(sound, bool), [])
-    assert bool(lines) == collapsed
+def test_a_component_of_almost_no_weight_is_empty(variables, empty):
+    n_component = np.shape(next(iter(variables.values())))[-1]
+    assert bool(gathered(means=np.arange(n_component), **variables).empty) == empty
 
 
-def test_what_cannot_be_explained_names_the_worst_quantity_the_chains_and_the_divergences():
-    rhat = [1.5, 2.5, 2.0]
-    scores = xr.Dataset({"rhat": ("quantity", rhat), "alarm": ("quantity", [1.01] * 3)}, {"quantity": ["a", "b", "c"]})
-    failing = [(name, "", np.zeros((4, 10))) for name in "abc"]
-    of, moving, sound = trace(divergences=np.array([2, 0, 1, 0])), np.array([1, 0, 1, 1], bool), np.array([1, 0, 1, 0], bool)
-    still, worst, others, diverged = switching._failures(of, scores, failing, moving, sound)
-    assert "chain 2 never moves" in still and "2, 4" in others and "3 draws diverged" in diverged
-    assert "3 label-free" in worst and "b, has R-hat 2.50" in worst
-    assert switching._failures(trace(), scores, [], ~moving | moving, sound) == []
+def test_the_lines_are_drawn_where_the_reader_says():
+    assert gathered(Thresholds(empty=0.001), means=[0, 1], w=[0.005, 0.995]).empty == ()
+    close = {"means": np.array([0.0, 0.3])}
+    shares = [share for _, share in gathered(Thresholds(overlap=0.001), **close).overlaps]
+    assert shares and gathered(Thresholds(overlap=shares[0] + 1e-9), **close).overlaps == ()
+
+
+@pytest.mark.parametrize(("name", "value"), [("overlap", 0), ("empty", 1.5), ("rhat", 1.0), ("odds", np.nan), ("pure", [1])])
+def test_thresholds_that_make_no_sense_are_refused_by_name(name, value):
+    with pytest.raises(ValueError, match=f"^{name}: "):
+        Thresholds(**{name: value})
 
 
 # how it is shown

@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
-from mixtures import data, saddles
-from mixtures.joint import Joint
+from mixtures import data
+from mixtures.exact import Joint
+from mixtures.exact.barrier import saddle_between
 from scipy.stats import norm
 
 
@@ -102,7 +103,7 @@ def test_two_modes_part_where_the_variance_passes_one(excess):
     joint = Joint.of(x)
     modes = joint.modes()
     assert len(modes) == (2 if excess > 0 else 1)
-    assert (saddles.between(joint, modes) is None) == (excess < 0)
+    assert (saddle_between(joint, modes) is None) == (excess < 0)
 
 
 def test_thinning_keeps_the_shape_of_the_log_density():

@@ -5,7 +5,9 @@ from itertools import permutations
 import numpy as np
 import pytest
 import xarray as xr
-from mixtures import labels
+from mixtures import trace
+from mixtures.switching import labels
+from mixtures.switching.thresholds import STANDARD
 from scipy.stats import norm
 
 
@@ -41,7 +43,7 @@ def modes(orders_by_chain, margins=SURE, group=None):
     n_component = perm.shape[2]
     odds = np.full((*perm.shape[:2], n_component, n_component), 1.0) * np.expand_dims(margins, (-2, -1))
     group = np.arange(n_component) if group is None else np.array(group)
-    return tuple(found.tolist() for found in labels._modes(perm, odds, group, np.arange(len(perm))))
+    return tuple(found.tolist() for found in labels._modes(perm, odds, group, np.arange(len(perm)), np.log(20)))
 
 
 def test_a_mode_is_the_labelling_of_most_draws_and_the_commonest_of_chains_is_0():
@@ -81,7 +83,7 @@ def test_the_least_sure_pair_across_groups_decides():
     perm, odds = np.array([[[0, 1, 2], [0, 2, 1], [0, 1, 2], [0, 1, 2]]]), np.full((1, 4, 3, 3), SURE)
     odds[0, 1, [0, 1], [1, 0]] = 0.0
     for group, switches in (([0, 0, 1], [2]), ([0, 1, 2], [0])):
-        assert labels._modes(perm, odds, np.array(group), np.array([0]))[0] == switches
+        assert labels._modes(perm, odds, np.array(group), np.array([0]), np.log(20))[0] == switches
 
 
 def test_stuck_apart_is_to_keep_to_one_labelling_and_not_all_to_the_same():
@@ -121,9 +123,9 @@ def by_loops(x, chains):
     # chained overlaps are one group
     group = np.arange(len(overlap))
     if not labels._stuck_apart(best[chains]):
-        for j, k in np.argwhere(overlap >= labels.OVERLAP):
+        for j, k in np.argwhere(overlap >= STANDARD.overlap):
             group[group == group[k]] = group[j]
-    return best, overlap, *labels._modes(best, odds, group, np.array(chains))
+    return best, overlap, *labels._modes(best, odds, group, np.array(chains), np.log(20))
 
 
 def some_draws(n_component, gap):
@@ -203,7 +205,7 @@ def values(*shape):
 
 def test_variables_are_read_in_their_order_with_entries_last():
     wide, b, a = values(2, 2, 3), values(2) > 0, values(2)
-    read = labels.read(tree(
+    read = trace.read(tree(
         wide=(("row", "draw", "chain", "column", "component"), wide.transpose(3, 1, 0, 4, 2)), b=(DIMS, b), a=(DIMS, a),
         total=(DIMS[:2], values()), permutation=(DIMS, values(2)), pairs=(("component", "component_to"), np.ones((2, 2)))
     ), ["a", "b", "a"], "component")
@@ -221,10 +223,10 @@ def test_what_is_left_out_is_named_unless_it_was_asked_for():
     of = tree(
         means=(DIMS, values(2)), words=(DIMS, np.full((2, 4, 2), "a")), move=((*DIMS, "component_to"), values(2, 2)),
         holed=(DIMS, holed), many=((*DIMS, "obs"), values(2, 65)), enough=((*DIMS, "other"), values(2, 64)))
-    read = labels.read(of, "means", "component")
+    read = trace.read(of, "means", "component")
     assert [note.split()[0] for note in read.notes] == ["words", "move", "holed", "many"]
     assert [*read.values] == ["means", "enough"]
-    read = labels.read(tree(many=((*DIMS, "obs"), many)), "many", "component")
+    read = trace.read(tree(many=((*DIMS, "obs"), many)), "many", "component")
     np.testing.assert_array_equal(read.values["many"], many)
 
 
@@ -234,13 +236,13 @@ def statistics(**variables):
 
 @pytest.mark.parametrize("name", ["lp", "logp", "lp__"])
 def test_the_log_density_is_read_by_any_of_its_names(name):
-    read = labels.read(tree(statistics(**{name: (("draw", "chain"), values().T)}), means=(DIMS, values(2))), "means", "component")
+    read = trace.read(tree(statistics(**{name: (("draw", "chain"), values().T)}), means=(DIMS, values(2))), "means", "component")
     np.testing.assert_array_equal(read.log_density["log density"], values())
 
 
 def test_the_log_likelihood_is_the_sum_over_all_observations():
     parts = xr.Dataset({"y": (("obs", "draw", "chain"), values(3).transpose(2, 1, 0)), "w": (DIMS[:2], values())})
-    read = labels.read(tree(likelihood=parts, means=(DIMS, values(2))), "means", "component")
+    read = trace.read(tree(likelihood=parts, means=(DIMS, values(2))), "means", "component")
     np.testing.assert_allclose(read.log_density["log likelihood"], values(3).sum(axis=2) + values())
 
 
@@ -249,15 +251,15 @@ def test_the_log_likelihood_is_the_sum_over_all_observations():
                 (("chain", "draw"), values()[:, :3]), (("chain", "draw", "k"), values(2))],
 )
 def test_a_log_density_of_other_draws_is_left_out(density):
-    read = labels.read(tree(statistics(lp=density), means=(DIMS, values(2))), "means", "component")
+    read = trace.read(tree(statistics(lp=density), means=(DIMS, values(2))), "means", "component")
     assert read.log_density == {}
 
 
 def test_divergences_are_counted_in_each_chain():
     diverging = np.zeros((2, 4), dtype=int)
     diverging[1, :3] = 2
-    read = labels.read(tree(statistics(diverging=diverging), means=(DIMS, values(2))), "means", "component")
+    read = trace.read(tree(statistics(diverging=diverging), means=(DIMS, values(2))), "means", "component")
     assert read.divergences.tolist() == [0, 3] and read.log_density == {}
     for other in ((("chain", "draw"), diverging[:1]), ("chain", diverging[:, 0])):
-        read = labels.read(tree(statistics(diverging=other), means=(DIMS, values(2))), "means", "component")
+        read = trace.read(tree(statistics(diverging=other), means=(DIMS, values(2))), "means", "component")
         assert read.divergences is None

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from mixtures import lattice
+from mixtures.exact import lattice
 from scipy.stats import norm
 
 ends = st.tuples(st.integers(-40, 40), st.integers(0, 12)).map(lambda pair: (pair[0] / 2, (pair[0] + pair[1]) / 2))

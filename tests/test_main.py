@@ -208,7 +208,7 @@ FOREIGN = {
     "text": ("trace.nc", text, "signature"),
     "truncated": ("trace.nc", truncated, "truncated"),
     "a directory": ("trace.zarr", folder, "No group found"),
-    "netCDF without a posterior": ("trace.nc", no_posterior, "expected a group posterior, got groups prior"),
+    "netCDF without a posterior": ("trace.nc", no_posterior, "expected a posterior group, got groups prior"),
 }
 
 
@@ -223,8 +223,8 @@ def test_what_is_no_trace_is_refused_by_name(kind, tmp_path, refused):
 ORDER = ["--relabel", "order", "--to", "out.nc"]
 STEPHENS = ["--relabel", "stephens", "--to", "out.nc"]
 USAGE = {
-    "variable": (["--var", "mu"], "--var: expected a variable with dim 'component' (means, sd), got 'mu'"),
-    "dim": (["--dim", "k"], "--dim: expected a dim of the posterior (component, obs), got 'k'"),
+    "variable": (["--var", "mu"], "--var: expected a variable of the posterior (means, sd), got 'mu'"),
+    "dim": (["--dim", "k"], "--dim: expected dims of the posterior (component, obs), got 'k'"),
     "method": (["--relabel", "sort", "--to", "out.nc"], "--relabel: invalid choice: 'sort'"),
     "relabel alone": (["--relabel", "order"], "--relabel METHOD and --to OUT: expected both or neither"),
     "suffix": (["--relabel", "order", "--to", "out.csv"], "--to out.csv: expected a name that ends in .nc or .zarr"),

@@ -7,7 +7,7 @@ import pymc as pm
 import pytest
 import xarray as xr
 from mixtures import data, models
-from mixtures.joint import Joint
+from mixtures.exact import Joint
 from scipy import stats
 
 # the graph as it is, without a compiler: that takes longer than all that is asked of it

@@ -1,12 +1,14 @@
 """Relabelling by arrays: no permutation is better, and planted switches are undone."""
 
+import warnings
 from itertools import permutations
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from mixtures import assignment, iterative, relabel
+from mixtures import relabel
+from mixtures.relabel import alternation, assignment
 from planted import compose, inverse, soft, some_perm, some_probabilities
 from scipy.optimize import linear_sum_assignment
 from scipy.special import rel_entr
@@ -109,26 +111,22 @@ def test_pra_is_right_far_from_zero():
 @given(SEEDS, st.integers(1, 4), st.integers(1, 12), st.integers(1, 30))
 def test_iterative_ecr_ends_where_nothing_can_be_improved(seed, n_component, n, n_draw):
     z = np.random.default_rng(seed).integers(0, n_component, (n_draw, n))
-    perm, history = relabel.ecr_iterative(z, components=n_component, history=True)
+    perm = relabel.ecr_iterative(z, components=n_component)
     pivot = majority(z, perm, n_component)
     found = mismatches(z, pivot, perm)
     every = [mismatches(z, pivot, np.tile(order, (n_draw, 1))) for order in orders(n_component)]
-    assert found.sum() == history[-1]
     np.testing.assert_array_equal(found, np.min(every, axis=0))
-    assert (np.diff(history) <= 0).all()
 
 
 @given(SEEDS, st.integers(1, 4), st.integers(1, 12), st.integers(1, 30), st.sampled_from([0.05, 0.5, 5.0]))
 def test_stephens_ends_where_nothing_can_be_improved(seed, n_component, n, n_draw, concentration):
     # down to probabilities of 1e-50 and less
     p = some_probabilities(np.random.default_rng(seed), n_draw, n, n_component, concentration)
-    perm, history = relabel.stephens(p, history=True)
+    perm = relabel.stephens(p)
     q = mean_of(p, perm)
     found = divergence(p, q, perm)
     every = [divergence(p, q, np.tile(order, (n_draw, 1))) for order in orders(n_component)]
-    assert found.sum() == pytest.approx(history[-1], abs=1e-9)
     np.testing.assert_allclose(found, np.min(every, axis=0), rtol=1e-9, atol=1e-9)
-    assert (np.diff(history) <= 0).all()
 
 
 def test_many_draws_are_taken_in_turns_and_none_is_lost(monkeypatch):
@@ -139,13 +137,13 @@ def test_many_draws_are_taken_in_turns_and_none_is_lost(monkeypatch):
     def answers():
         yield relabel.pra(draws, draws[0])
         yield relabel.ecr(z, z[0])
-        yield from relabel.ecr_iterative(z, history=True)
-        yield from relabel.stephens(p, history=True)
+        yield relabel.ecr_iterative(z)
+        yield relabel.stephens(p)
 
     at_once = list(answers())
     monkeypatch.setattr(assignment, "BLOCK", 60)
     for one, other in zip(at_once, answers(), strict=True):
-        np.testing.assert_allclose(one, other, rtol=1e-12)
+        np.testing.assert_array_equal(one, other)
 
 
 @pytest.mark.parametrize("method", ["ecr_iterative", "stephens"])
@@ -155,14 +153,18 @@ def test_stopped_early_is_said(method):
     seldom = np.arange(60) % 4
     usual = np.where(np.arange(60) < 20, (seldom + 1) % 4, seldom)
     z = np.where(rng.random((3000, 60)) < 0.5, rng.integers(0, 4, (3000, 60)), usual)
-    z[:: -(-3000 // iterative.THINNED)] = seldom
+    z[:: -(-3000 // alternation.THINNED)] = seldom
     inputs = soft(z, 4) if method == "stephens" else z
     run = getattr(relabel, method)
     with pytest.warns(relabel.NotConverged, match="^max_iterations: after 1 "):
         run(inputs, max_iterations=1)
-    perm, history = run(inputs, history=True)
-    same, _ = run(inputs, max_iterations=len(history), history=True)
-    np.testing.assert_array_equal(same, perm)
+    for enough in range(2, 100):
+        with warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter("always")
+            perm = run(inputs, max_iterations=enough)
+        if not said:
+            break
+    np.testing.assert_array_equal(perm, run(inputs))
 
 
 # switches that were planted
@@ -225,8 +227,7 @@ def test_other_labels_change_the_answer_by_one_renaming(n_component, seed):
 def test_exactly_balanced_switches_are_no_tie(method, n_draw):
     z = np.tile(np.repeat([0, 1], 20), (n_draw, 1))
     z[::2] = 1 - z[::2]
-    perm, history = getattr(relabel, method)(soft(z, 2) if method == "stephens" else z, history=True)
-    assert history[-1] == pytest.approx(0, abs=1e-8)
+    perm = getattr(relabel, method)(soft(z, 2) if method == "stephens" else z)
     assert (perm[::2] == perm[0]).all() and (perm[1::2] == 1 - perm[0][None]).all()
 
 

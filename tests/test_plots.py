@@ -3,15 +3,18 @@
 import ast
 import io
 import logging
+import re
 
 import arviz as az
 import matplotlib as mpl
 import numpy as np
 import pytest
+from checkout import ROOT
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
-from matplotlib.colors import same_color, to_hex
-from mixtures import claims, data, exact, models, plots, style
+from matplotlib.colors import rgb_to_hsv, same_color, to_hex, to_rgb
+from mixtures import claims, data, exact, models, plots
+from mixtures.plots import style
 from scipy import stats
 
 
@@ -63,6 +66,26 @@ def drawn(ax):
 def test_colours_are_one_each():
     colours = [plots.EXACT, plots.DATA, *plots.COMPONENTS, *plots.METHODS.values()]
     assert len({to_hex(colour) for colour in colours}) == len(colours)
+
+
+def hue(colour):
+    return 360 * rgb_to_hsv(to_rgb(colour))[0]
+
+
+@pytest.mark.parametrize("look", ["#explorer", 'html[data-theme="dark"] #explorer'])
+def test_the_explorer_has_the_colours_of_the_figures(look):
+    css = (ROOT / "book/assets/explorer/explorer.css").read_text("utf-8")
+    (block,) = re.findall(rf"^{re.escape(look)} {{(.*?)}}", css, re.MULTILINE | re.DOTALL)
+    found = dict(re.findall(r"--([\w-]+): (#\w{6})", block))
+    methods = {name: colour for name, colour in plots.METHODS.items() if name in found}
+    assert [*methods] == ["unordered", "ordered", "mean-field"]
+    for name, colour in methods.items():
+        # darker or lighter, for words are written in them
+        assert abs(hue(found[name]) - hue(colour)) < 8, name
+    if look == "#explorer":
+        marks = {"exact": plots.EXACT, "first": plots.COMPONENTS[0], "second": plots.COMPONENTS[1]}
+        assert all(same_color(found[name], colour) for name, colour in marks.items())
+        assert same_color(found["unordered"], plots.METHODS["unordered"])
 
 
 def test_begin_names_the_chapter_and_sets_the_style(chapter):

@@ -6,8 +6,9 @@ import xarray as xr
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from mixtures import exact, gaussians, switching
-from mixtures.gaussians import Gaussian
+from mixtures import exact, switching
+from mixtures.variational import Gaussian
+from mixtures.variational.gaussian import SPACES
 
 SEEDS = st.integers(0, 2**31)
 
@@ -100,7 +101,7 @@ def test_any_numbers_are_diagnosed_or_refused_by_name(array):
 # variational fits
 
 # wider ones are refused, which is tested elsewhere
-@given(st.lists(st.floats(), max_size=3), st.lists(st.floats(), max_size=3), st.floats(), st.sampled_from([*gaussians.SPACES, "log", ""]))
+@given(st.lists(st.floats(), max_size=3), st.lists(st.floats(), max_size=3), st.floats(), st.sampled_from([*SPACES, "log", ""]))
 def test_a_gaussian_is_one_or_is_refused_by_name(mean, sd, corr, space):
     with np.errstate(all="ignore"):
         try:

@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from mixtures import data, quadrature
-from mixtures.joint import Joint
+from mixtures import data
+from mixtures.exact import Joint, quadrature
 from scipy.stats import norm
 
 UNEQUAL = {"weights": (0.4, 0.6), "sigma": (1.0, 1.2), "prior_mean": (1.0, -1.0), "prior_sd": (5.0, 8.0)}

@@ -6,9 +6,10 @@ import numpy as np
 import pymc as pm
 import pytest
 import xarray as xr
-from mixtures import census, data, exact, models, relabel, switching, variational
-from mixtures.gaussians import Gaussian
-from mixtures.joint import Joint
+from mixtures import data, exact, models, relabel, switching, variational
+from mixtures.exact import Joint
+from mixtures.switching.law import census
+from mixtures.variational import Gaussian
 from pymc.distributions import transforms
 
 NAN, INF = np.nan, np.inf
@@ -108,7 +109,7 @@ ROWS = [
     ("means", lambda v: draw(means=v), ([], [0, NAN])),
     ("sigma", lambda v: draw(sigma=v), ([1.0], [1.0, 0.0], ["a", "b"])),
     ("weights", lambda v: draw(weights=v), ([0.5, 0.4], [1.5, -0.5], [0.2, 0.3, 0.5], "ab")),
-    ("cells", census.census, ([], [(30, 1.0)], [(30, 1.0, 0, 1)])),
+    ("cells", census, ([], [(30, 1.0)], [(30, 1.0, 0, 1)])),
     # the posterior
     ("weights", lambda v: Joint.of([0.0, 1.0], weights=v),
      (0.3, (0.5, 0.6), (0, 1), (-0.5, 1.5), (NAN, 0.5), (1e308, 1e308), (0.2, 0.3, 0.5), [], None, "half")),

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import xarray as xr
-from mixtures import census, data, models, relabel, switching
+from mixtures import data, models, relabel, sampling, switching
 from mixtures.switching import BETWEEN, COLLAPSED, NONE, NOT, NOT_ONLY, OVERLAPPING, UNKNOWN, WITHIN
 
 DIMS = ("chain", "draw", "component")
@@ -184,7 +184,7 @@ def test_the_verdict_does_not_hang_on_the_noise(change, verdict, seed):
 
 def nuts(build, dataset, seed, separation=2.0):
     x = data.simulate(dataset, separation=separation)
-    return census.sample(x, draws=500, seed=seed, tune=400, build=build)
+    return sampling.sample(x, draws=500, seed=seed, tune=400, build=build)
 
 
 def by_hand(tree):

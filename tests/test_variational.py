@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from approximations import FAMILIES, SPACES
 from mixtures import data, exact, variational
-from mixtures.gaussians import Gaussian
+from mixtures.variational import Gaussian
 
 # importance
 

@@ -1,13 +1,15 @@
-"""The science of the book: what its chapters import.
+"""The science of the book, in rooms: each imports only from those above it.
 
-Each module imports only those that stand before it here; a chapter needs the last of each group.
+- ``checks``, ``extras``, ``trace``: what all share: arguments, missing packages, traces read
+- ``data``, ``claims``, ``mcse``: simulated data; the book's ledger, and standard errors for it
+- ``exact``: the exact posterior of two means
+- ``models``, ``transforms``, ``sampling``: the PyMC models, and the book's sampler
+- ``variational``: ADVI, and the best Gaussian there is
+- ``relabel``: permutations found and applied, a file a method
+- ``switching``: the diagnosis of a trace; ``switching.law`` counts switches over many datasets
+- ``plots``: figures, and animations
+- ``files``: saved traces, for the terminal command
 
-- the ledger: ``claims``; standard errors for it: ``mcse``
-- data and models: ``data``, ``transforms``, ``models``
-- the exact posterior: ``joint``, ``lattice``, ``quadrature``, ``exact``
-- sampling: ``census``
-- diagnosis: ``assignment``, ``labels``, ``agreement``, ``switching``
-- relabelling: ``memberships``, ``permutations``, ``iterative``, ``carry``, ``relabel``
-- variational fits: ``gaussians``, ``bounds``, ``parameters``, ``advi``, ``variational``
-- drawing: ``style``, ``plots``, ``film``
+The chapters of the first edition import from ``bounds``, ``census``, ``film`` and ``joint``, which
+hand on what has moved.
 """

@@ -1,4 +1,4 @@
-"""The terminal command: ``python -m mixtures diagnose TRACE`` says what a saved trace says about its labels."""
+"""The terminal command: ``python -m mixtures diagnose TRACE`` says whether labels have switched."""
 
 import argparse
 import signal
@@ -12,15 +12,15 @@ from warnings import catch_warnings
 try:
     import xarray as xr
 
-    from mixtures import relabel, switching, traces
-    from mixtures.traces import PROG, REFUSED, refuse, refusing
+    from mixtures import files, relabel, switching
+    from mixtures.files import PROG, REFUSED, refuse, refusing
 except KeyboardInterrupt:  # the imports take seconds, in which one may think better of it
     sys.exit(130)
 
 INTERRUPTED = 130
 STATUS = {
-    switching.NONE: 0, switching.BETWEEN: 1, switching.WITHIN: 1, switching.OVERLAPPING: 1, switching.COLLAPSED: 1,
-    switching.NOT: 3, switching.NOT_ONLY: 3, switching.UNKNOWN: 4,
+    switching.NONE: 0, switching.BETWEEN: 1, switching.WITHIN: 1, switching.OVERLAPPING: 1,
+    switching.COLLAPSED: 1, switching.NOT: 3, switching.NOT_ONLY: 3, switching.UNKNOWN: 4,
 }
 
 
@@ -52,36 +52,64 @@ def _parser() -> _Parser:
     refused = "wrong usage, a TRACE that cannot be read, or an OUT that cannot be written"
     rows = sorted((STATUS | {refused: REFUSED}).items(), key=lambda row: row[1])
     command = parser.add_subparsers(metavar="COMMAND").add_parser(
-        "diagnose", help=says, description=f"{says.capitalize()}, and undo it.", allow_abbrev=False,
+        "diagnose",
+        help=says,
+        description=f"{says.capitalize()}, and undo it.",
+        allow_abbrev=False,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog="\n".join(["exit status (with --relabel, that of OUT):", *(f"  {s}  {v}" for v, s in rows)]))
+        epilog="\n".join(
+            ["exit status (with --relabel, that of OUT):", *(f"  {s}  {v}" for v, s in rows)]
+        ),
+    )
     command.set_defaults(run=_diagnose)
     add = command.add_argument
-    add("trace", metavar="TRACE", type=Path, help="a trace that ArviZ saved: a netCDF file or a zarr directory")
+    add(
+        "trace", metavar="TRACE", type=Path,
+        help="a trace that ArviZ saved: a netCDF file or a zarr directory",
+    )
     add("--var", metavar="NAME", action="append", help="variable to diagnose (means); repeatable")
-    add("--dim", metavar="NAME", action="append", help="dim of the components (component); --relabel takes several")
-    add("--relabel", metavar="METHOD", choices=relabel.METHODS,
-        help=f"one of {', '.join(relabel.METHODS)}; order and stephens go by the first --var, pra by all")
-    add("--to", metavar="OUT", type=Path, help=f"where to write the relabelled trace: {' or '.join(traces.SUFFIXES)}")
+    add(
+        "--dim", metavar="NAME", action="append",
+        help="dim of the components (component); --relabel takes several",
+    )
+    add(
+        "--relabel", metavar="METHOD", choices=relabel.METHODS,
+        help=f"one of {', '.join(relabel.METHODS)};"
+        " order and stephens go by the first --var, pra by all",
+    )
+    add(
+        "--to", metavar="OUT", type=Path,
+        help=f"where to write the relabelled trace: {' or '.join(files.SUFFIXES)}",
+    )
     add("--overwrite", action="store_true", help="replace OUT if it exists, even if it is TRACE")
     add("--allocations", metavar="NAME", action="append", default=[],
         help="variable that holds labels from 0, to relabel too; ecr goes by the first; repeatable")
-    add("--data", metavar="NAME", help="for stephens: variable of the group observed_data (the only one)")
-    add("--sigma", metavar="NAME", type=lambda text: float(text) if text.replace(".", "", 1).isdecimal() else text,
-        help="for stephens: standard deviations, a variable or a number (sigma if the trace has it, otherwise 1)")
-    add("--weights", metavar="NAME", help="for stephens: variable (weights if the trace has it, otherwise all equal)")
+    add(
+        "--data", metavar="NAME",
+        help="for stephens: variable of the group observed_data (the only one)",
+    )
+    add(
+        "--sigma", metavar="NAME",
+        type=lambda text: float(text) if text.replace(".", "", 1).isdecimal() else text,
+        help="for stephens: standard deviations, a variable or a number"
+        " (sigma if the trace has it, otherwise 1)",
+    )
+    add(
+        "--weights", metavar="NAME",
+        help="for stephens: variable (weights if the trace has it, otherwise all equal)",
+    )
     return parser
 
 
 def _diagnose(args: argparse.Namespace) -> int:
     args.var, args.dim = args.var or ["means"], args.dim or ["component"]
     _check_options(args)
-    tree = traces.read(args)
+    tree = files.read(args)
     found = _diagnosis(tree, args)
     print(found)
     if args.relabel:
         new = _relabelled(tree, args)
-        traces.write(new, args)
+        files.write(new, args)
         print(f"\nWrote {args.to}, relabelled by {args.relabel}.")
         found = _diagnosis(new, args)
         print(textwrap.fill(f"{found.verdict.capitalize()}. {found.summary}", 79))
@@ -95,7 +123,7 @@ def _check_options(args: argparse.Namespace) -> None:
         if getattr(args, name) is not None and args.relabel != "stephens":
             refuse(f"--{name}: expected only with --relabel stephens")
     if args.to is not None:
-        traces.check_out(args)
+        files.check_out(args)
 
 
 def _diagnosis(tree: xr.DataTree, args: argparse.Namespace) -> switching.Diagnosis:
@@ -108,23 +136,37 @@ def _relabelled(tree: xr.DataTree, args: argparse.Namespace) -> xr.DataTree:
     with (refusing(f"{args.trace}: cannot be relabelled", ValueError),
           catch_warnings(record=True, action="always", category=UserWarning) as caught):
         p = _memberships(tree, args) if args.relabel == "stephens" else None
-        new = relabel.relabel(tree, args.relabel, var_name=names, component_dim=args.dim, allocations=args.allocations,
-                              probabilities=p)
+        new = relabel.relabel(
+            tree, args.relabel, var_name=names, component_dim=args.dim,
+            allocations=args.allocations, probabilities=p,
+        )
     for warning in caught:
-        print(f"{PROG}: warning: {str(warning.message).replace('component_dim', '--dim')}", file=sys.stderr)
+        print(
+            f"{PROG}: warning: {str(warning.message).replace('component_dim', '--dim')}",
+            file=sys.stderr,
+        )
     return new
 
 
 def _memberships(tree: xr.DataTree, args: argparse.Namespace) -> xr.DataArray:
-    there = (tree["observed_data"].to_dataset() if "observed_data" in tree.children else xr.Dataset()).data_vars
+    there = (
+        tree["observed_data"].to_dataset() if "observed_data" in tree.children else xr.Dataset()
+    ).data_vars
     name = next(iter(there)) if args.data is None and len(there) == 1 else args.data
     if name not in there:
-        refuse(f"--data: expected a variable of observed_data ({', '.join(map(str, there)) or 'none'}), got {name!r}")
-    return relabel.memberships(tree, there[name].to_numpy(), means=args.var[0], sigma=args.sigma, weights=args.weights,
-                               component_dim=args.dim)
+        refuse(
+            "--data: expected a variable of observed_data"
+            f" ({', '.join(map(str, there)) or 'none'}), got {name!r}"
+        )
+    return relabel.memberships(
+        tree, there[name].to_numpy(), means=args.var[0], sigma=args.sigma, weights=args.weights,
+        component_dim=args.dim,
+    )
 
 
 if __name__ == "__main__":
     if hasattr(signal, "SIGPIPE"):
-        signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `| head` ends a command, and that is no error
+        signal.signal(
+            signal.SIGPIPE, signal.SIG_DFL
+        )  # `| head` ends a command, and that is no error
     sys.exit(main())

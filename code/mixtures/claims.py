@@ -1,13 +1,15 @@
 """The ledger: sentences of the book that are measured, with their errors, whenever it is built.
 
-A claim records; it never stops a chapter. The press refuses to print a book that holds a false one, and names them all.
+A claim records; it never stops a chapter. The press refuses to print a book that holds a false one,
+and names them all.
 
-**The rule.** A number is *exact* where no sampling seed moves it, *counted* where it says in how many of several
-independent trials something happened, and *sampled* otherwise. A sentence about a sampled or counted number holds only
-if it would still hold with the number `ROOM` standard errors nearer to where the sentence becomes false. So a false
-sentence passes once in three million builds at the most, and a true one that was measured well enough does not hang on
-its seed. ``make claims`` measures how well: it asks for five more standard deviations, over seeds and machines, between
-what is measured and what would be refused.
+**The rule.** A number is *exact* where no sampling seed moves it, *counted* where it says in how
+many of several independent trials something happened, and *sampled* otherwise. A sentence about a
+sampled or counted number holds only if it would still hold with the number `ROOM` standard errors
+nearer to where the sentence becomes false. So a false sentence passes once in three million builds
+at the most, and a true one that was measured well enough does not hang on its seed. ``make claims``
+measures how well: it asks for five more standard deviations, over seeds and machines, between what
+is measured and what would be refused.
 """
 
 import html
@@ -17,7 +19,10 @@ import os
 from collections.abc import Collection
 from typing import Any, SupportsFloat
 
-from IPython.display import display
+from mixtures.extras import needs
+
+with needs("book"):
+    from IPython.display import display
 
 # a number of any library, or a string
 type Value = str | SupportsFloat
@@ -47,8 +52,8 @@ def begin(chapter: str) -> None:
 def seed(number: int) -> int:
     """Return the sampling seed of a chapter's `number`-th random result.
 
-    The environment variable ``BOOK_SEEDS`` moves all of them at once, so that anybody can ask whether
-    the book's claims hold by luck: ``make claims`` does.
+    The environment variable ``BOOK_SEEDS`` moves all of them at once, so that anybody can ask
+    whether the book's claims hold by luck: ``make claims`` does.
 
     Parameters
     ----------
@@ -114,8 +119,7 @@ def claim(
     _values[name] = record["value"]
     # the metadata is that of myst_nb.glue, so that {glue:text}`name` works in prose
     display(
-        {"text/plain": repr(record["value"]), "text/html": _shown(record)},
-        raw=True,
+        {"text/plain": repr(record["value"]), "text/html": _shown(record)}, raw=True,
         metadata={"scrapbook": {"name": name, "mime_prefix": ""}, "claim": record},
     )
 
@@ -142,30 +146,31 @@ def measured(name: str, form: str = "") -> str:
 def _error(name: str, value: Any, se: Any, of: Any, exact: bool) -> float | None:
     """Return the standard error of a value, or None where it is exact."""
     if (se is not None) + (of is not None) + (exact is True) != 1:
-        raise ValueError(
-            f"se: claim {name}: say what the number is: give its standard error se, or the number"
-            " of trials of, or exact=True where no seed moves it"
-        )
+        raise _wrong("se", name, "say what the number is: give its standard error se, or the number"
+                     " of trials of, or exact=True where no seed moves it")
     if exact:
         return None
     value = _plain("value", name, value, finite=False)
     if isinstance(value, str | bool):
-        raise ValueError(
-            f"value: claim {name}: {value!r} has no standard error; count over several runs how"
-            " often it is so, or say exact=True"
-        )
+        raise _wrong("value", name, f"{value!r} has no standard error; count over several runs how"
+                     " often it is so, or say exact=True")
     if of is not None:
         of = _plain("of", name, of)
         counts = isinstance(of, int) and isinstance(value, int)
         if not (counts and 0 <= value <= of and of > 0):
-            raise ValueError(f"of: claim {name}: expected a count among trials, got {value!r} of {of!r}")
+            raise _wrong("of", name, f"expected a count among trials, got {value!r} of {of!r}")
         share = (value + 2) / (of + 4)
         return math.sqrt(of * share * (1 - share))
     se = _plain("se", name, se, finite=False)
     # a value that is not finite has no error, and is false for itself
     if isinstance(se, str | bool) or (_finite(value) and not 0 <= se < math.inf):
-        raise ValueError(f"se: claim {name}: expected a finite number of at least 0, got {se!r}")
+        raise _wrong("se", name, f"expected a finite number of at least 0, got {se!r}")
     return float(se)
+
+
+def _wrong(argument: str, name: str, says: str) -> ValueError:
+    """Return the error of a call that is malformed."""
+    return ValueError(f"{argument}: claim {name}: {says}")
 
 
 def _record(
@@ -177,7 +182,7 @@ def _record(
     if not (isinstance(name, str) and name.isascii() and name.replace("-", "").isalnum()):
         raise ValueError(f"name: expected letters, digits and hyphens, got {name!r}")
     if not (isinstance(says, str) and says.strip()):
-        raise ValueError(f"says: claim {name}: expected a sentence, got {says!r}")
+        raise _wrong("says", name, f"expected a sentence, got {says!r}")
     value = _plain("value", name, value, finite=False)
     targets, low, high = _region(name, value, expected, within, above, below, one_of, error)
     if low is high is None:
@@ -196,20 +201,14 @@ def _record(
     digits = min(filter(None, (within, error)), default=None)
     shown = _show(value, digits)
     kind = "exact" if error is None else "sampled" if of is None else "counted"
-    known = {"exact": shown, "counted": f"{shown} of {of}", "sampled": f"{shown} (se {error or 0:.2g})"}
+    known = {
+        "exact": shown, "counted": f"{shown} of {of}", "sampled": f"{shown} (se {error or 0:.2g})",
+    }
     record = {
-        "name": name,
-        "chapter": _chapter,
-        "says": says,
-        "value": value if _finite(value) else str(value),
-        "kind": kind,
-        "se": error if error is None or math.isfinite(error) else None,
-        "low": low,
-        "high": high,
-        "margin": margin,
-        "measured": known[kind],
-        "expected": text,
-        "holds": bool(holds),
+        "name": name, "chapter": _chapter, "says": says,
+        "value": value if _finite(value) else str(value), "kind": kind,
+        "se": error if error is None or math.isfinite(error) else None, "low": low, "high": high,
+        "margin": margin, "measured": known[kind], "expected": text, "holds": bool(holds),
     }
     return record | {"fault": "" if holds else _fault(record)}
 
@@ -222,26 +221,24 @@ def _region(
     sides = {"above": above, "below": below}
     bounds = {side: _plain(side, name, bound) for side, bound in sides.items() if bound is not None}
     if (expected is not None) + bool(bounds) + (one_of is not None) != 1:
-        raise ValueError(f"expected: claim {name}: give one of expected, above or below, one_of")
-    if within is not None and (
-        bounds or isinstance(within, bool) or not isinstance(within, numbers.Real) or not 0 < within < math.inf
-    ):
-        raise ValueError(f"within: claim {name}: expected a positive tolerance around a number, got {within!r}")
+        raise _wrong("expected", name, "give one of expected, above or below, one_of")
+    is_real = isinstance(within, numbers.Real) and not isinstance(within, bool)
+    if within is not None and (bounds or not is_real or not 0 < within < math.inf):
+        raise _wrong("within", name, f"expected a positive tolerance, got {within!r}")
     if expected is not None:
         targets = [_plain("expected", name, expected)]
     elif one_of is not None:
         if not isinstance(one_of, Collection) or isinstance(one_of, str) or not len(one_of):
-            raise ValueError(f"one_of: claim {name}: expected a collection of values, got {one_of!r}")
+            raise _wrong("one_of", name, f"expected a collection of values, got {one_of!r}")
         targets = [_plain("one_of", name, target) for target in one_of]
     else:
         targets = []
     words = [v for v in (value, *targets, *bounds.values()) if isinstance(v, str)]
     if words and (bounds or within is not None or len(words) <= len(targets)):
-        raise ValueError(
-            f"value: claim {name}: a string is not near, above, below or equal to a number: {words[0]!r}"
-        )
+        says = f"a string is not near, above, below or equal to a number: {words[0]!r}"
+        raise _wrong("value", name, says)
     if targets and within is None and (isinstance(value, float) or error is not None):
-        raise ValueError(f"within: claim {name}: a measured number needs a tolerance")
+        raise _wrong("within", name, "a measured number needs a tolerance")
     if within is None:
         return targets, bounds.get("above"), bounds.get("below")
     nearest = min(targets, key=lambda target: abs(value - target)) if _finite(value) else targets[0]
@@ -249,10 +246,11 @@ def _region(
 
 
 def _room(value: float, low: float | None, high: float | None) -> float:
-    """Return how far a value lies inside its bounds; negative outside, NaN where it is not finite."""
+    """Return how far a value lies inside its bounds; negative outside, NaN if it is not finite."""
     if not _finite(value):
         return math.nan
-    return float(min(value - low if low is not None else math.inf, high - value if high is not None else math.inf))
+    below = value - low if low is not None else math.inf
+    return float(min(below, high - value if high is not None else math.inf))
 
 
 def _fault(record: dict[str, Any]) -> str:
@@ -264,17 +262,16 @@ def _fault(record: dict[str, Any]) -> str:
 
 
 def _shown(record: dict[str, Any]) -> str:
-    """Return what a claim shows: on the book's page a mark that opens, in a notebook the sentence too."""
-    sentence, figures = html.escape(record["says"]), html.escape(
-        f"Measured: {record['measured']}; expected: {record['expected']}."
-    )
-    holds = record["holds"]
-    mark = "✓" if holds else "✗"
+    """Return what a claim shows: on a page a mark that opens, in a notebook the sentence too."""
+    says, figures = record["says"], f"Not true here: {record['fault']}."
+    if record["holds"]:
+        figures = f"Measured: {record['measured']}; expected: {record['expected']}."
+    sentence, figures = html.escape(says), html.escape(figures)
+    mark = "✓" if record["holds"] else "✗"
     # no page is printed with a false one; a notebook has no style of the book's
-    red = "" if holds else ' open style="color: #c00000"'
-    if not holds:
-        figures = html.escape(f"Not true here: {record['fault']}.")
-    summary = f'<summary title="{sentence} {figures}">{mark}<span class="says"> {sentence}</span></summary>'
+    red = "" if record["holds"] else ' open style="color: #c00000"'
+    says = f'{mark}<span class="says"> {sentence}</span>'
+    summary = f'<summary title="{sentence} {figures}">{says}</summary>'
     return f'<details class="claim" id="claim-{record["name"]}"{red}>{summary}{figures}</details>'
 
 
@@ -284,7 +281,7 @@ def _plain(argument: str, name: str, value: Any, finite: bool = True) -> Any:
         value = value.item()
     if not isinstance(value, str | bool | int | float) or (finite and not _finite(value)):
         shown = repr(value) if isinstance(value, float) else type(value).__name__
-        raise ValueError(f"{argument}: claim {name}: expected a number or a string, got {shown}")
+        raise _wrong(argument, name, f"expected a number or a string, got {shown}")
     return value
 
 

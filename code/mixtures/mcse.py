@@ -7,12 +7,12 @@ values of independent replicates: datasets, seeds, fits.
 from collections.abc import Callable
 from typing import Any
 
-import arviz as az
 import numpy as np
 import xarray as xr
+from arviz_stats.base.array import array_stats
 from numpy.typing import ArrayLike
 
-from mixtures.data import numbers
+from mixtures.checks import numbers
 
 
 def mean(draws: ArrayLike) -> float:
@@ -26,7 +26,7 @@ def mean(draws: ArrayLike) -> float:
     -------
     float
     """
-    return float(az.mcse(_chains(draws), method="mean"))
+    return float(array_stats.mcse(_chains(draws), method="mean"))
 
 
 def sd(draws: ArrayLike) -> float:
@@ -40,14 +40,14 @@ def sd(draws: ArrayLike) -> float:
     -------
     float
     """
-    return float(az.mcse(_chains(draws), method="sd"))
+    return float(array_stats.mcse(_chains(draws), method="sd"))
 
 
 def share(events: ArrayLike) -> float:
     """Return the Monte Carlo standard error of the share of draws in which something is so.
 
-    It is the binomial's for the effective number of draws, with two successes and two failures added,
-    so that a share of none or all has an error too.
+    It is the binomial's for the effective number of draws, with two successes and two failures
+    added, so that a share of none or all has an error too.
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ def share(events: ArrayLike) -> float:
     events = _chains(events)
     effective = float(events.size)
     if 0 < events.mean() < 1:
-        effective = min(effective, float(az.ess(events, method="mean")))
+        effective = min(effective, float(array_stats.ess(events, method="mean")))
     p = (effective * events.mean() + 2) / (effective + 4)
     return float(np.sqrt(p * (1 - p) / effective))
 
@@ -81,7 +81,7 @@ def rhat(draws: ArrayLike) -> float:
     """
     draws = _chains(draws)
     chains = len(draws)
-    effective = float(az.ess(draws, method="bulk")) / chains
+    effective = float(array_stats.ess(draws, method="bulk")) / chains
     return float(np.sqrt(2 / (chains - 1)) / (2 * effective))
 
 
@@ -104,11 +104,11 @@ def replicates(values: ArrayLike) -> float:
 
 
 def jackknife(function: Callable[..., Any], *draws: ArrayLike, batches: int = 20) -> float:
-    """Return the standard error of any smooth function of draws, by leaving out one batch at a time.
+    """Return the standard error of any smooth function of draws, by leaving out batches.
 
-    Batches are stretches of the chains, much longer than draws remember (Künsch, *The Annals of
-    Statistics* 17, 1989). Where chains do not mix with one another, a chain is a batch: give as many
-    batches as there are chains.
+    One batch is left out at a time. Batches are stretches of the chains, much longer than draws
+    remember (Künsch, *The Annals of Statistics* 17, 1989). Where chains do not mix with one
+    another, a chain is a batch: give as many batches as there are chains.
 
     Parameters
     ----------
@@ -136,5 +136,7 @@ def _chains(draws: ArrayLike) -> np.ndarray:
         draws = draws.transpose("chain", "draw")
     array = numbers(np.asarray(draws), "draws")
     if array.ndim != 2:
-        raise ValueError(f"draws: expected one quantity, with shape [chain, draw], got {array.shape}")
+        raise ValueError(
+            f"draws: expected one quantity, with shape [chain, draw], got {array.shape}"
+        )
     return array

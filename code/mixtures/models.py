@@ -1,17 +1,23 @@
 """The book's PyMC models, each built in one place.
 
-The data are a ``pm.Data`` container named ``x``, so that one compiled model serves many datasets. The priors'
-``np.float64(10)`` is deliberate: PyMC takes the logarithm of a plain 10 in single precision.
+The data are a ``pm.Data`` container named ``x``, so that one compiled model serves many datasets.
+The priors' ``np.float64(10)`` is deliberate: PyMC takes the logarithm of a plain 10 in single
+precision.
 """
 
+from typing import Any
+
 import numpy as np
-import pymc as pm
-import pytensor.tensor as pt
 import xarray as xr
 from numpy.typing import ArrayLike
 from scipy.special import logsumexp
 
-from mixtures import data
+from mixtures import checks, data
+from mixtures.extras import needs
+
+with needs("pymc"):
+    import pymc as pm
+    import pytensor.tensor as pt
 
 
 def unordered(x: ArrayLike) -> pm.Model:
@@ -25,8 +31,8 @@ def unordered(x: ArrayLike) -> pm.Model:
     Returns
     -------
     pymc.Model
-        Free variable ``means``, dims (component,), with exchangeable Normal(0, 10) priors. Weights 1/2 and standard
-        deviations 1 are known.
+        Free variable ``means``, dims (component,), with exchangeable Normal(0, 10) priors. Weights
+        1/2 and standard deviations 1 are known.
 
     Raises
     ------
@@ -56,8 +62,9 @@ def ordered(x: ArrayLike) -> pm.Model:
     Returns
     -------
     pymc.Model
-        As `unordered`, but the sampler moves in the space of ``means[0]`` and the log gap, and every draw has
-        ``means[0] < means[1]``. The density is that of `unordered` on the ordered half plane, not renormalised.
+        As `unordered`, but the sampler moves in the space of ``means[0]`` and the log gap, and
+        every draw has ``means[0] < means[1]``. The density is that of `unordered` on the ordered
+        half plane, not renormalised.
 
     Raises
     ------
@@ -84,9 +91,9 @@ def ordered(x: ArrayLike) -> pm.Model:
 def centred(x: ArrayLike) -> pm.Model:
     """Build the ordered mixture from the midpoint of the means and the gap between them.
 
-    Two independent Normal(0, 10) means have an independent midpoint and gap; the same prior on increasing means is
-    Normal(0, 10 / sqrt 2) for the midpoint and HalfNormal(10 sqrt 2) for the gap. Unlike the density of `ordered` it is
-    normalised, and forward draws from it are in order.
+    Two independent Normal(0, 10) means have an independent midpoint and gap; the same prior on
+    increasing means is Normal(0, 10 / sqrt 2) for the midpoint and HalfNormal(10 sqrt 2) for the
+    gap. Unlike the density of `ordered` it is normalised, and forward draws from it are in order.
 
     Parameters
     ----------
@@ -96,7 +103,8 @@ def centred(x: ArrayLike) -> pm.Model:
     Returns
     -------
     pymc.Model
-        Free variables ``centre`` and ``gap``; ``means``, dims (component,), is computed from them and increases.
+        Free variables ``centre`` and ``gap``; ``means``, dims (component,), is computed from them
+        and increases.
 
     Raises
     ------
@@ -119,6 +127,43 @@ def centred(x: ArrayLike) -> pm.Model:
     return model
 
 
+def copies(x: ArrayLike, copies: int, ordered: bool = False) -> pm.Model:
+    """Build a model of independent copies of `unordered` or `ordered`, all of the same data.
+
+    Parameters
+    ----------
+    x : array_like, shape [n]
+        The observations.
+    copies : int
+        How many, at least 1.
+    ordered : bool
+        Whether to keep the means of each copy in increasing order.
+
+    Returns
+    -------
+    pymc.Model
+        Free variable ``means``, shape [copy, component].
+
+    Raises
+    ------
+    ValueError
+        If `x` is empty, not one-dimensional or not finite, or `copies` not a whole number of 1 or
+        more.
+    """
+    x, copies = data.check(x), checks.whole(copies, "copies")
+    settings: dict[str, Any] = {}
+    if ordered:
+        settings = {
+            "transform": pm.distributions.transforms.ordered,
+            "initval": np.tile([-1.0, 1.0], (copies, 1)),
+        }
+    with pm.Model() as model:
+        observed = pm.Data("x", np.broadcast_to(x, (copies, x.size)).copy())
+        means = pm.Normal("means", mu=0, sigma=np.float64(10), shape=(copies, 2), **settings)
+        pm.NormalMixture("obs", w=[0.5, 0.5], mu=means[:, None, :], sigma=1, observed=observed)
+    return model
+
+
 def mixture(
     x: ArrayLike,
     components: int,
@@ -136,24 +181,23 @@ def mixture(
     ordered : bool
         Whether to keep the means in increasing order. If not, the labels mean nothing.
     concentration : float
-        Of the weights' symmetric Dirichlet prior. Kept in a ``pm.Data`` named ``concentration``, dims (component,).
+        Of the weights' symmetric Dirichlet prior. Kept in a ``pm.Data`` named ``concentration``,
+        dims (component,).
 
     Returns
     -------
     pymc.Model
-        Free variables ``weights``, ``means`` and ``sigma``, each with dims (component,) and an exchangeable prior.
+        Free variables ``weights``, ``means`` and ``sigma``, each with dims (component,) and an
+        exchangeable prior.
 
     Raises
     ------
     ValueError
-        If `x` is empty, not one-dimensional or not finite, `components` is not a whole number of at least 2, or
-        `concentration` is not positive.
+        If `x` is empty, not one-dimensional or not finite, `components` is not a whole number of at
+        least 2, or `concentration` is not positive.
     """
     x = data.check(x)
-    if not isinstance(components, int | np.integer) or components < 2:
-        raise ValueError(
-            f"components: expected a whole number >= 2, got {components!r}"
-        )
+    components = checks.whole(components, "components", least=2)
     if not 0 < concentration < np.inf:
         raise ValueError(
             f"concentration: expected a positive number, got {concentration!r}"
@@ -192,14 +236,16 @@ def log_likelihood(tree: xr.DataTree, x: ArrayLike) -> xr.DataTree:
     Parameters
     ----------
     tree : xarray.DataTree
-        With ``weights``, ``means`` and ``sigma``, dims (chain, draw, component), in its posterior group. Not changed.
+        With ``weights``, ``means`` and ``sigma``, dims (chain, draw, component), in its posterior
+        group. Not changed.
     x : array_like, shape [n]
         The observations.
 
     Returns
     -------
     xarray.DataTree
-        A copy, whose group ``log_likelihood`` holds ``obs``, dims (chain, draw, observation), in nats.
+        A copy, whose group ``log_likelihood`` holds ``obs``, dims (chain, draw, observation), in
+        nats.
 
     Raises
     ------

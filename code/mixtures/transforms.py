@@ -4,9 +4,12 @@
 
 from typing import Any
 
-import pytensor.tensor as pt
-from pymc.distributions.transforms import Transform
-from pytensor.tensor.variable import TensorVariable
+from mixtures.extras import needs
+
+with needs("pymc"):
+    import pytensor.tensor as pt
+    from pymc.distributions.transforms import Transform
+    from pytensor.tensor.variable import TensorVariable
 
 type Tensor = TensorVariable[Any, Any]
 
@@ -14,8 +17,8 @@ type Tensor = TensorVariable[Any, Any]
 class Increasing(Transform):
     """Take an increasing vector to its first entry and the logarithms of its gaps, and back.
 
-    The last axis counts the components. PyMC's ``pm.distributions.transforms.ordered`` does the same; this one is here
-    to be read, and to be checked against it.
+    The last axis counts the components. PyMC's ``pm.distributions.transforms.ordered`` does the
+    same; this one is here to be read, and to be checked against it.
     """
 
     name = "increasing"

@@ -1,0 +1,140 @@
+"""Relabelling of a whole trace: a method finds permutations, which are applied to all with labels.
+
+A permutation is integer [draw, component], 0-based: ``perm[t, k] = j`` means that the relabelled
+component k of draw t takes original component j.
+"""
+
+import warnings
+from collections.abc import Callable
+from typing import NamedTuple
+
+import xarray as xr
+
+from mixtures import checks, trace
+from mixtures.relabel.alternation import Fit
+from mixtures.relabel.apply import apply_to_trace
+from mixtures.relabel.ecr import ecr_iterative_of_trace, ecr_of_trace
+from mixtures.relabel.order import order_of_trace
+from mixtures.relabel.pra import pra_of_trace
+from mixtures.relabel.request import Pivot, Request
+from mixtures.relabel.stephens import stephens_of_trace
+from mixtures.trace import Names
+
+
+class Method(NamedTuple):
+    """How a trace is relabelled, and which of `pivot` and `probabilities` that takes."""
+
+    find: Callable[[Request], Fit]
+    takes: tuple[str, ...] = ()
+
+
+METHODS = {
+    "order": Method(order_of_trace), "pra": Method(pra_of_trace, ("pivot",)),
+    "ecr": Method(ecr_of_trace, ("pivot",)), "ecr-iterative": Method(ecr_iterative_of_trace),
+    "stephens": Method(stephens_of_trace, ("probabilities",)),
+}
+
+
+def relabel(
+    tree: xr.DataTree, method: str = "order", *, var_name: Names = "means",
+    component_dim: Names = "component", allocations: Names = (), parameter: int = 0,
+    pivot: Pivot | None = None, probabilities: str | xr.DataArray | None = None,
+    max_iterations: int = 100,
+) -> xr.DataTree:
+    """Relabel a whole trace.
+
+    All variables with `component_dim` are permuted, in every group that belongs to the posterior's
+    draws. Groups of other draws (prior, warm-up), other variables, coordinates and the original
+    stay as they are.
+
+    Parameters
+    ----------
+    tree : xarray.DataTree
+        A trace as ArviZ has it, with dims chain and draw in its posterior.
+    method : str
+        One of
+
+        - "order": sort by `var_name`; see `by_order`.
+        - "pra": nearest to `pivot` in the variables `var_name`; see `pra`.
+        - "ecr": most like `pivot` in the first of `allocations`; see `ecr`.
+        - "ecr-iterative": the same, with a pivot that the draws agree on; see `ecr_iterative`.
+        - "stephens": draws agree on `probabilities`; see `stephens`.
+    var_name : str or list of str
+        For "order" one variable, for "pra" one or several.
+    component_dim : str or list of str
+        The dims that count the components; several if a variable such as a transition matrix has
+        two.
+    allocations : str or list of str
+        Integer variables, without `component_dim`, that hold labels from 0: their values are
+        relabelled.
+    parameter : int
+        For "order": which entry, if `var_name` has further dims.
+    pivot : array_like or mapping, optional
+        For "pra" shape [component, parameter], or arrays [component, ...] by name of variable; for
+        "ecr" the labels [n]. If None, that of the draw with the highest log density in the sample
+        statistics.
+    probabilities : str or xarray.DataArray, optional
+        For "stephens": variable of the posterior, or result of `memberships`; dims chain, draw, one
+        more, and the component's.
+    max_iterations : int
+        For the iterative methods.
+
+    Returns
+    -------
+    xarray.DataTree
+        Its posterior has a new variable ``permutation``, dims (chain, draw, `component_dim`), whose
+        entry k is the component that k was before any relabelling: relabelled once more,
+        permutations are composed. Its attributes: ``method``, ``iterations``, ``converged`` (0 or
+        1), ``objective`` (as the method documents it; not for "order") of the last, and ``after``
+        (the methods before, if any).
+
+    Raises
+    ------
+    ValueError
+        If something is missing, or is not as described above and in the documentation of the
+        method.
+
+    Warns
+    -----
+    NotConverged
+        If an iterative method had no fixed point after `max_iterations`.
+    UserWarning
+        If another dim of the posterior has as many entries as there are components, and its
+        variables stay as they are.
+    """
+    posterior, dims = trace.posterior_of(tree), checks.names(component_dim, "component_dim")
+    chosen = METHODS[checks.choice(method, "method", METHODS)]
+    for name, value in (("pivot", pivot), ("probabilities", probabilities)):
+        if value is not None and name not in chosen.takes:
+            raise ValueError(f"{name}: expected none for the method {method!r}")
+    count = trace.n_component(posterior, dims)
+    labelled = checks.names(allocations, "allocations", empty=True)
+    fit = chosen.find(Request(
+        tree, posterior, dims, var_name, labelled, parameter, pivot, probabilities, max_iterations))
+    found = fit.perm.shape[1]
+    if found != count:
+        says = f"expected {found} components as {method!r} has, got {count}"
+        raise ValueError(f"component_dim: {says}")
+    _warn_of_others(posterior, dims, count)
+    perm = fit.perm.reshape(*trace.sizes(posterior), count)
+    record: dict[str, str | float] = {
+        "method": method, "iterations": fit.iterations, "converged": int(fit.converged)}
+    if fit.objective is not None:
+        record["objective"] = float(fit.objective)
+    kept = xr.Variable(("chain", "draw", dims[0]), perm)
+    return apply_to_trace(tree, kept, dims, labelled, record)
+
+
+def _warn_of_others(posterior: xr.Dataset, dims: tuple[str, ...], n_component: int) -> None:
+    """Warn of variables that may have labels too, under a dim of their own.
+
+    PyMC makes such dims for variables without ``dims``.
+    """
+    for name, v in posterior.data_vars.items():
+        if {"chain", "draw"} <= {*v.dims} and not {*dims} & {*v.dims}:
+            alike = [dim for dim in v.dims
+                     if dim not in ("chain", "draw") and v.sizes[dim] == n_component]
+            if alike:
+                says = (f"{name} stays as it is; if its dim {alike[0]!r} counts the components,"
+                        " name it in component_dim")
+                warnings.warn(says, UserWarning, stacklevel=3)

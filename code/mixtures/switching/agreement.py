@@ -1,0 +1,138 @@
+"""Whether the chains of a trace agree, on raw labels and on what has none, and which of them do.
+
+A quantity is a triple: its name, its kind and its draws [chain, draw].
+"""
+
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from itertools import combinations
+
+import numpy as np
+import xarray as xr
+from arviz_stats.base.array import array_stats
+from scipy.stats import chi2, norm, rankdata
+
+from mixtures.relabel.apply import permute
+from mixtures.switching.thresholds import STANDARD, Thresholds
+from mixtures.trace import Trace
+
+type Quantity = tuple[str, str, np.ndarray]
+
+
+def raw_labels(trace: Trace) -> list[Quantity]:
+    """Return each entry of each component, under the labels as they are."""
+    return [(_name(n, k, e, v), "raw labels", v[:, :, k, e])
+            for n, v in trace.values.items() for k in range(v.shape[2]) for e in range(v.shape[3])]
+
+
+def _name(name: Hashable, k: int, e: int, array: np.ndarray) -> str:
+    return f"{name}[{k}]" if array.shape[3] == 1 else f"{name}[{k}, {e}]"
+
+
+def label_free(trace: Trace, permutation: np.ndarray) -> list[Quantity]:
+    """Return (name, kind, draws) of quantities that no exchange of labels changes.
+
+    The relabelled draws are among them: they depend on a draw's components as a set, whatever the
+    pivot.
+    """
+    found: list[Quantity] = []
+    for name, v in trace.values.items():
+        n_component, n_entry = v.shape[2:]
+        for kind, array in (
+            ("sorted", np.sort(v, axis=2)), ("relabelled", permute(v, permutation)),
+        ):
+            found += [(f"{kind} {_name(name, k, e, v)}", kind, array[:, :, k, e])
+                      for k in range(n_component) for e in range(n_entry)]
+        total = v.sum(axis=2)
+        found += [
+            (f"sum of {name}" + f"[{e}]" * (n_entry > 1), "sums", total[:, :, e])
+            for e in range(n_entry)
+        ]
+        pairs = list(combinations(range(n_component), 2))
+        far = np.sort([np.linalg.norm(v[:, :, j] - v[:, :, k], axis=2) for j, k in pairs], axis=0)
+        found += [(f"distance {i} in {name}", "distances", d) for i, d in enumerate(far)]
+    return found + [(name, "log density", draws) for name, draws in trace.log_density.items()]
+
+
+def convergence(
+    quantities: Iterable[Quantity], thresholds: Thresholds = STANDARD
+) -> xr.Dataset:
+    """Return R-hat, bulk ESS and alarm of the quantities that move.
+
+    A single chain's R-hat is that of its halves.
+    """
+    moving = [q for q in quantities if _moves(q[2])]
+    draws = np.stack([q[2] for q in moving], axis=2)
+    even = draws[:, draws.shape[1] % 2 :]
+    n_chain, n_draw, n_quantity = even.shape
+    halves = even.reshape(2 * n_chain, n_draw // 2, n_quantity)
+    rhat = _of_each(array_stats.rhat, draws if n_chain > 1 else halves)
+    degrees = 2 * n_chain - 1
+    # R-hat is the larger of two, hence twice as many chances
+    lift = chi2.isf(thresholds.false_alarm / (2 * n_quantity), degrees) / degrees
+    within = np.min(
+        [_ess_within(halves), _ess_within(np.abs(halves - np.median(halves, axis=(0, 1))))], axis=0
+    )
+    alarm = np.clip(np.sqrt(1 + lift / within), thresholds.rhat, thresholds.rhat_few)
+    names, kinds = [q[0] for q in moving], [q[1] for q in moving]
+    ess = _of_each(array_stats.ess, draws)
+    found = {"rhat": rhat, "ess": ess, "alarm": alarm, "kind": np.array(kinds)}
+    enough = bool(np.sqrt(1 + lift / (n_draw / 2)) <= thresholds.rhat_few)
+    return xr.Dataset(
+        {k: ("quantity", v) for k, v in found.items()}, {"quantity": names},
+        {"enough_draws": enough},
+    )
+
+
+def _moves(draws: np.ndarray) -> bool:
+    return bool(np.ptp(draws) > 1e-9 * np.abs(draws).max())
+
+
+def _of_each(statistic: Callable[..., np.ndarray], draws: np.ndarray, **more: str) -> np.ndarray:
+    """Return a statistic of ArviZ for each quantity of draws [chain, draw, quantity]."""
+    return statistic(draws, chain_axis=0, draw_axis=1, **more)
+
+
+def _scores(draws: np.ndarray) -> np.ndarray:
+    """Return normal scores of the ranks of draws [chain, draw, quantity]."""
+    flat = draws.reshape(-1, draws.shape[2])
+    scores: np.ndarray = norm.ppf((rankdata(flat, axis=0) - 0.375) / (len(flat) + 0.25))
+    return scores.reshape(draws.shape)
+
+
+def _ess_within(halves: np.ndarray) -> np.ndarray:
+    """Return the effective draws of half a chain, apart from any disagreement between halves."""
+    scores = _scores(halves)
+    scores = scores - scores.mean(axis=1, keepdims=True)
+    n_half, n_draw, n_quantity = scores.shape
+    whole = scores.reshape(n_half // 2, 2 * n_draw, n_quantity)
+    each = _of_each(array_stats.ess, whole, method="mean") / n_half
+    found: np.ndarray = np.clip(np.nan_to_num(each, nan=1.0), 1.0, n_draw)
+    return found
+
+
+def fails(score: xr.Dataset) -> bool:
+    """Tell whether the chains disagree on one quantity."""
+    # not <=: a R-hat that is infinite or NaN is no agreement
+    return not float(score["rhat"]) <= float(score["alarm"])
+
+
+def sound_chains(
+    failing: Sequence[Quantity], moving: np.ndarray, thresholds: Thresholds = STANDARD
+) -> np.ndarray:
+    """Return which chains agree, after the farthest are left out one by one; none if no two do."""
+    keep = moving.copy()
+    if not failing:
+        return keep
+    draws = np.stack([q[2] for q in failing], axis=2)
+    scores = _scores(draws)
+    place = np.concatenate([scores.mean(axis=1), _scores(np.abs(scores)).mean(axis=1)], axis=1)
+    while keep.sum() >= 2:
+        left = [(name, kind, array[keep]) for name, kind, array in failing]
+        # what is the same number in all draws of these chains is agreed upon
+        rest = convergence(left, thresholds) if any(_moves(q[2]) for q in left) else None
+        if rest is None or (rest["rhat"] <= rest["alarm"]).all():
+            return keep
+        kept = np.flatnonzero(keep)
+        apart = np.abs(place[kept] - np.median(place[kept], axis=0)).max(axis=1)
+        keep[kept[apart.argmax()]] = False
+    return np.zeros_like(keep)
