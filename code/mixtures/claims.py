@@ -21,7 +21,7 @@ from typing import Any, SupportsFloat
 
 from mixtures.extras import needs
 
-with needs("book"):
+with needs("chapters"):
     from IPython.display import display
 
 # a number of any library, or a string

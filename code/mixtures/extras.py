@@ -10,5 +10,5 @@ def needs(extra: str) -> Iterator[None]:
     try:
         yield
     except ModuleNotFoundError as error:
-        says = f"{error.name} is missing; pip install 'which-component[{extra}]' brings it"
+        says = f"{error.name} is missing: pip install 'which-component[{extra}]' brings it"
         raise ModuleNotFoundError(says, name=error.name) from error

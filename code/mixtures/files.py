@@ -6,6 +6,7 @@ import tempfile
 from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 from typing import NoReturn
 from warnings import catch_warnings
@@ -13,6 +14,7 @@ from warnings import catch_warnings
 import xarray as xr
 
 from mixtures import trace
+from mixtures.extras import needs
 
 PROG = "python -m mixtures"
 REFUSED = 2
@@ -80,15 +82,21 @@ def read(args: Namespace) -> xr.DataTree:
     with refusing(says), catch_warnings(action="ignore"):
         # says what is wrong with the file itself in fewer words than an engine does
         os.listdir(args.trace) if directory else args.trace.open("rb").close()
-        with xr.open_datatree(args.trace, engine="zarr" if directory else "h5netcdf") as tree:
-            found = _asked_for(tree, args)
-            return found.load()
+        with xr.open_datatree(args.trace, engine=_zarr() if directory else "h5netcdf") as tree:
+            return _asked_for(tree, args).load()
+
+
+def _zarr() -> str:
+    """Return the engine that reads zarr, or say which extra brings it."""
+    with needs("zarr"):
+        import_module("zarr")
+    return "zarr"
 
 
 def _asked_for(tree: xr.DataTree, args: Namespace) -> xr.DataTree:
     """Return the trace, or what its diagnosis looks at, for the rest may be large."""
     posterior = trace.posterior_of(tree)
-    trace.n_component(posterior, args.dim[:1] if args.relabel is None else args.dim)
+    trace.n_component(posterior, args.dim)
     if args.relabel:
         return tree
     kept = [name for name, v in posterior.data_vars.items() if args.dim[0] in v.dims]
@@ -103,7 +111,7 @@ def write(tree: xr.DataTree, args: Namespace) -> None:
     with (refusing(f"--to {args.to}: cannot be written"), catch_warnings(action="ignore"),
           tempfile.TemporaryDirectory(prefix=".mixtures-", dir=out.parent) as folder):
         new, old = Path(folder, "new"), Path(folder, "old")
-        if args.to.suffix == ".zarr":
+        if args.to.suffix == ".zarr" and _zarr():
             # zarr compresses anyway, and refuses the codecs of its earlier versions
             tree.map_over_datasets(xr.Dataset.drop_encoding).to_zarr(new)
         else:

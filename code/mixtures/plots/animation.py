@@ -12,7 +12,7 @@ from mixtures.extras import needs
 from mixtures.plots.contours import ends, levels
 from mixtures.plots.style import METHODS
 
-with needs("book"):
+with needs("chapters"):
     import contourpy
     from IPython.display import HTML
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from mixtures.exact import Posterior
 from mixtures.extras import needs
 from mixtures.plots.style import EXACT
 
-with needs("book"):
+with needs("chapters"):
     from matplotlib.axes import Axes
 
 # shares of the posterior that the exact contours enclose

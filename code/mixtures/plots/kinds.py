@@ -12,7 +12,7 @@ from mixtures.extras import needs
 from mixtures.plots.contours import MASSES, draw, ends
 from mixtures.plots.style import COMPONENTS, DATA, EXACT, METHODS
 
-with needs("book"):
+with needs("chapters"):
     import arviz as az
     import seaborn as sns
     from matplotlib import pyplot as plt

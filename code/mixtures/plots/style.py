@@ -13,7 +13,7 @@ from typing import Any
 from mixtures import claims
 from mixtures.extras import needs
 
-with needs("book"):
+with needs("chapters"):
     import seaborn as sns
     from IPython.display import Markdown
     from matplotlib_inline.backend_inline import set_matplotlib_formats
