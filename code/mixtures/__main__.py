@@ -6,13 +6,13 @@ import sys
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 from warnings import catch_warnings
 
 try:
     import xarray as xr
 
-    from mixtures import files, relabel, switching
+    from mixtures import files, relabel, switching, trace
     from mixtures.files import PROG, REFUSED, refuse, refusing
 except KeyboardInterrupt:  # the imports take seconds, in which one may think better of it
     sys.exit(130)
@@ -51,54 +51,40 @@ def _parser() -> _Parser:
     says = "tell label switching from its look-alikes in a saved trace"
     refused = "wrong usage, a TRACE that cannot be read, or an OUT that cannot be written"
     rows = sorted((STATUS | {refused: REFUSED}).items(), key=lambda row: row[1])
+    status = ["exit status (with --relabel, that of OUT):", *(f"  {s}  {v}" for v, s in rows)]
     command = parser.add_subparsers(metavar="COMMAND").add_parser(
-        "diagnose",
-        help=says,
-        description=f"{says.capitalize()}, and undo it.",
-        allow_abbrev=False,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog="\n".join(
-            ["exit status (with --relabel, that of OUT):", *(f"  {s}  {v}" for v, s in rows)]
-        ),
-    )
+        "diagnose", help=says, description=f"{says.capitalize()}, and undo it.", allow_abbrev=False,
+        formatter_class=argparse.RawDescriptionHelpFormatter, epilog="\n".join(status))
     command.set_defaults(run=_diagnose)
-    add = command.add_argument
-    add(
-        "trace", metavar="TRACE", type=Path,
-        help="a trace that ArviZ saved: a netCDF file or a zarr directory",
-    )
-    add("--var", metavar="NAME", action="append", help="variable to diagnose (means); repeatable")
-    add(
-        "--dim", metavar="NAME", action="append",
-        help="dim of the components (component); --relabel takes several",
-    )
-    add(
-        "--relabel", metavar="METHOD", choices=relabel.METHODS,
-        help=f"one of {', '.join(relabel.METHODS)};"
-        " order and stephens go by the first --var, pra by all",
-    )
-    add(
-        "--to", metavar="OUT", type=Path,
-        help=f"where to write the relabelled trace: {' or '.join(files.SUFFIXES)}",
-    )
-    add("--overwrite", action="store_true", help="replace OUT if it exists, even if it is TRACE")
-    add("--allocations", metavar="NAME", action="append", default=[],
-        help="variable that holds labels from 0, to relabel too; ecr goes by the first; repeatable")
-    add(
-        "--data", metavar="NAME",
-        help="for stephens: variable of the group observed_data (the only one)",
-    )
-    add(
-        "--sigma", metavar="NAME",
-        type=lambda text: float(text) if text.replace(".", "", 1).isdecimal() else text,
-        help="for stephens: standard deviations, a variable or a number"
-        " (sigma if the trace has it, otherwise 1)",
-    )
-    add(
-        "--weights", metavar="NAME",
-        help="for stephens: variable (weights if the trace has it, otherwise all equal)",
-    )
+    _add_options(command)
     return parser
+
+
+def _add_options(command: argparse.ArgumentParser) -> None:
+    named: dict[str, Any] = {"metavar": "NAME"}
+    repeated = named | {"action": "append"}
+    methods, add = ", ".join(relabel.METHODS), command.add_argument
+    add("trace", metavar="TRACE", type=Path,
+        help="a trace that ArviZ saved: a netCDF file or a zarr directory")
+    add("--var", **repeated, help="variable to diagnose (means); repeatable")
+    add("--dim", **repeated, help="dim of the components (component); --relabel takes several")
+    add("--relabel", metavar="METHOD", choices=relabel.METHODS,
+        help=f"one of {methods}; order and stephens go by the first --var, pra by all")
+    add("--to", metavar="OUT", type=Path,
+        help=f"where to write the relabelled trace: {' or '.join(files.SUFFIXES)}")
+    add("--overwrite", action="store_true", help="replace OUT if it exists, even if it is TRACE")
+    add("--allocations", **repeated, default=[],
+        help="variable that holds labels from 0, to relabel too; ecr goes by the first; repeatable")
+    add("--data", **named, help="for stephens: variable of the group observed_data (the only one)")
+    add("--sigma", **named, type=_number_or_name,
+        help="for stephens: standard deviations, a variable or a number (sigma if the trace has it,"
+        " otherwise 1)")
+    add("--weights", **named,
+        help="for stephens: variable (weights if the trace has it, otherwise all equal)")
+
+
+def _number_or_name(text: str) -> float | str:
+    return float(text) if text.replace(".", "", 1).isdecimal() else text
 
 
 def _diagnose(args: argparse.Namespace) -> int:
@@ -136,37 +122,26 @@ def _relabelled(tree: xr.DataTree, args: argparse.Namespace) -> xr.DataTree:
     with (refusing(f"{args.trace}: cannot be relabelled", ValueError),
           catch_warnings(record=True, action="always", category=UserWarning) as caught):
         p = _memberships(tree, args) if args.relabel == "stephens" else None
-        new = relabel.relabel(
-            tree, args.relabel, var_name=names, component_dim=args.dim,
-            allocations=args.allocations, probabilities=p,
-        )
+        new = relabel.relabel(tree, args.relabel, var_name=names, component_dim=args.dim,
+                              allocations=args.allocations, probabilities=p)
     for warning in caught:
-        print(
-            f"{PROG}: warning: {str(warning.message).replace('component_dim', '--dim')}",
-            file=sys.stderr,
-        )
+        says = str(warning.message).replace("component_dim", "--dim")
+        print(f"{PROG}: warning: {says}", file=sys.stderr)
     return new
 
 
 def _memberships(tree: xr.DataTree, args: argparse.Namespace) -> xr.DataArray:
-    there = (
-        tree["observed_data"].to_dataset() if "observed_data" in tree.children else xr.Dataset()
-    ).data_vars
+    there = trace.group(tree, "observed_data").data_vars
     name = next(iter(there)) if args.data is None and len(there) == 1 else args.data
     if name not in there:
-        refuse(
-            "--data: expected a variable of observed_data"
-            f" ({', '.join(map(str, there)) or 'none'}), got {name!r}"
-        )
-    return relabel.memberships(
-        tree, there[name].to_numpy(), means=args.var[0], sigma=args.sigma, weights=args.weights,
-        component_dim=args.dim,
-    )
+        known = trace.listed(there)
+        refuse(f"--data: expected a variable of observed_data ({known}), got {name!r}")
+    return relabel.memberships(tree, there[name].to_numpy(), means=args.var[0], sigma=args.sigma,
+                               weights=args.weights, component_dim=args.dim)
 
 
 if __name__ == "__main__":
     if hasattr(signal, "SIGPIPE"):
-        signal.signal(
-            signal.SIGPIPE, signal.SIG_DFL
-        )  # `| head` ends a command, and that is no error
+        # `| head` ends a command, and that is no error
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     sys.exit(main())

@@ -100,8 +100,7 @@ def _asked_for(tree: xr.DataTree, args: Namespace) -> xr.DataTree:
     if args.relabel:
         return tree
     kept = [name for name, v in posterior.data_vars.items() if args.dim[0] in v.dims]
-    groups = {name: tree[name].to_dataset() for name in ("sample_stats", "log_likelihood")
-              if name in tree.children}
+    groups = {name: trace.group(tree, name) for name in ("sample_stats", "log_likelihood")}
     return xr.DataTree.from_dict({"posterior": posterior[kept]} | groups)
 
 

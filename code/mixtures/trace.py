@@ -35,6 +35,16 @@ def posterior_of(tree: xr.DataTree) -> xr.Dataset:
     return posterior
 
 
+def group(tree: xr.DataTree, name: str) -> xr.Dataset:
+    """Return a group of a trace; an empty one where it has none of the name."""
+    return tree[name].to_dataset() if name in tree.children else xr.Dataset()
+
+
+def listed(names: Iterable[object]) -> str:
+    """Return names as an error message lists them."""
+    return ", ".join(map(str, names)) or "none"
+
+
 def sizes(draws: xr.Dataset | xr.DataArray) -> tuple[int, int]:
     """Return the numbers of chains and of draws in each."""
     return draws.sizes["chain"], draws.sizes["draw"]
@@ -45,7 +55,7 @@ def variable(
 ) -> xr.DataArray:
     """Return a variable that has these dims, or say what `argument` lacks (ValueError)."""
     if not isinstance(name, str) or name not in posterior.data_vars:
-        there = _listed(posterior.data_vars)
+        there = listed(posterior.data_vars)
         raise ValueError(
             f"{argument}: expected a variable of the posterior ({there}), got {name!r}"
         )
@@ -62,7 +72,7 @@ def n_component(posterior: xr.Dataset, dims: Sequence[str]) -> int:
     others = [dim for dim in posterior.dims if dim not in ("chain", "draw")]
     for dim in dims:
         if dim not in others:
-            says = f"expected dims of the posterior ({_listed(others)}), got {dim!r}"
+            says = f"expected dims of the posterior ({listed(others)}), got {dim!r}"
             raise ValueError(f"component_dim: {says}")
     counts = {posterior.sizes[dim] for dim in dims}
     if len(counts) > 1 or 0 in counts:
@@ -196,13 +206,9 @@ def _doubt(draws: xr.DataArray, array: np.ndarray, component_dim: str) -> str:
     return many if array.shape[3] > ENTRIES else ""
 
 
-def _group(tree: xr.DataTree, name: str) -> xr.Dataset:
-    return tree[name].to_dataset() if name in tree.children else xr.Dataset()
-
-
 def _log_density(tree: xr.DataTree, shape: tuple[int, int]) -> np.ndarray | None:
     """Return the log density [chain, draw] that the sample statistics have of these draws."""
-    stats = _group(tree, "sample_stats")
+    stats = group(tree, "sample_stats")
     fit = (_of_draws(stats[name], shape) for name in DENSITIES if name in stats)
     return next((density for density in fit if density is not None), None)
 
@@ -217,7 +223,7 @@ def _densities(tree: xr.DataTree, shape: tuple[int, int]) -> dict[str, np.ndarra
     """Return log densities [chain, draw] as far as a DataTree has them, and they are finite."""
     found = {"log density": _log_density(tree, shape)}
     parts = [v.sum([dim for dim in v.dims if dim not in ("chain", "draw")])
-             for v in _group(tree, "log_likelihood").data_vars.values()]
+             for v in group(tree, "log_likelihood").data_vars.values()]
     if parts:
         found["log likelihood"] = _of_draws(sum(parts[1:], parts[0]), shape)
     return {name: v for name, v in found.items() if v is not None and np.isfinite(v).all()}
@@ -225,12 +231,8 @@ def _densities(tree: xr.DataTree, shape: tuple[int, int]) -> dict[str, np.ndarra
 
 def _divergences(tree: xr.DataTree, shape: tuple[int, int]) -> np.ndarray | None:
     """Return how many draws of each chain diverged [chain], if a DataTree says so."""
-    diverging = _group(tree, "sample_stats").get("diverging")
+    diverging = group(tree, "sample_stats").get("diverging")
     if diverging is None or diverging.dims != ("chain", "draw") or len(diverging) != shape[0]:
         return None
     counts: np.ndarray = diverging.to_numpy().astype(bool).sum(axis=1)
     return counts
-
-
-def _listed(names: Iterable[object]) -> str:
-    return ", ".join(map(str, names)) or "none"

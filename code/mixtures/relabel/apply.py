@@ -1,12 +1,12 @@
 """Permutations applied: to arrays, and to all that has labels in a trace."""
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 
 import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike
 
-from mixtures.trace import KEPT, posterior_of
+from mixtures.trace import KEPT, listed, posterior_of
 
 MEANING = "entry k is the component that k was before any relabelling"
 
@@ -95,9 +95,8 @@ def _as_permutation(perm: ArrayLike) -> np.ndarray:
     perm = np.asarray(perm)
     if perm.ndim != 2 or perm.size == 0 or perm.dtype.kind not in "iu":
         got = f"{perm.dtype} {[*perm.shape]}"
-        raise ValueError(
-            f"perm: expected integers of shape [draw, component], none of them 0, got {got}"
-        )
+        says = "expected integers of shape [draw, component], none of them 0"
+        raise ValueError(f"perm: {says}, got {got}")
     if (np.sort(perm, axis=1) != np.arange(perm.shape[1])).any():
         raise ValueError(f"perm: expected a permutation of 0 to {perm.shape[1] - 1} in each row")
     return perm
@@ -121,63 +120,57 @@ def apply_to_trace(
         Attributes of the kept permutation.
     """
     posterior = posterior_of(tree)
-    _check(tree, posterior, dims, allocations)
-    groups = {}
-    for node in tree.subtree:
-        group = node.to_dataset(inherit=False)
-        if _belongs(node, posterior):
-            group = group.assign(
-                {
-                    name: _changed(v.variable, name, perm, dims, allocations)
-                    for name, v in group.data_vars.items()
-                    if {"chain", "draw"} <= {*v.dims}
-                }
-            )
-        groups[node.path] = group
-    # an earlier permutation has been permuted like any other variable, which is just how
-    # permutations compose
-    earlier = groups["/posterior"].get(KEPT)
-    kept = perm if earlier is None else earlier.variable.transpose(*perm.dims)
+    earlier = _earlier(posterior, dims[0])
+    mine = {node.path: node.to_dataset() for node in tree.subtree if _belongs(node, posterior)}
+    for group in mine.values():
+        _check_sizes(group, posterior, dims)
+    for name in allocations:
+        _check_allocations(name, mine.values(), posterior, dims)
+    groups = {node.path: node.to_dataset(inherit=False) for node in tree.subtree}
+    for path in mine:
+        changed = {name: _changed(v.variable, name, perm, dims, allocations)
+                   for name, v in groups[path].data_vars.items()
+                   if {"chain", "draw"} <= {*v.dims}}
+        groups[path] = groups[path].assign(changed)
     attrs = {"description": MEANING} | record
+    kept = perm
     if earlier is not None:
-        attrs["after"] = ", ".join(
-            filter(None, (earlier.attrs.get("after"), earlier.attrs["method"]))
-        )
-    groups["/posterior"] = groups["/posterior"].assign(
-        {KEPT: xr.Variable(perm.dims, kept.to_numpy(), attrs)}
-    )
+        # it has been permuted like any other variable, which is just how permutations compose
+        kept = groups["/posterior"][KEPT].variable.transpose(*perm.dims)
+        attrs["after"] = ", ".join(filter(None, (earlier.get("after"), earlier["method"])))
+    new = xr.Variable(perm.dims, kept.to_numpy(), attrs)
+    groups["/posterior"] = groups["/posterior"].assign({KEPT: new})
     return xr.DataTree.from_dict(groups, name=tree.name)
 
 
-def _check(
-    tree: xr.DataTree, posterior: xr.Dataset, dims: tuple[str, ...], allocations: tuple[str, ...]
-) -> None:
+def _earlier(posterior: xr.Dataset, dim: str) -> dict[str, str] | None:
+    """Return what is kept of an earlier relabelling, if there was one."""
     kept = posterior.get(KEPT)
-    if kept is not None and (
-        "method" not in kept.attrs or {*kept.dims} != {"chain", "draw", dims[0]}
-    ):
-        raise ValueError(
-            f"tree: expected no variable {KEPT!r}, or one that relabel made of the same components"
-        )
-    groups = [node.to_dataset() for node in tree.subtree if _belongs(node, posterior)]
-    for name in allocations:
-        found = [group[name] for group in groups if name in group.data_vars]
-        if not found:
-            there = ", ".join(map(str, posterior.data_vars))
-            raise ValueError(
-                f"allocations: expected a variable of the posterior ({there}), got {name!r}"
-            )
-        if any({*dims} & {*v.dims} or not {"chain", "draw"} <= {*v.dims} for v in found):
-            raise ValueError(
-                f"allocations: expected {name!r} to have dims chain and draw, and none of {dims}"
-            )
-    for group in groups:
-        for dim in {*dims} & {*group.dims}:
-            if group.sizes[dim] != posterior.sizes[dim]:
-                raise ValueError(
-                    f"component_dim: expected {posterior.sizes[dim]} entries of {dim!r}"
-                    " in every group"
-                )
+    if kept is None:
+        return None
+    if "method" not in kept.attrs or {*kept.dims} != {"chain", "draw", dim}:
+        says = f"expected no variable {KEPT!r}, or one that relabel made of the same components"
+        raise ValueError(f"tree: {says}")
+    return kept.attrs
+
+
+def _check_sizes(group: xr.Dataset, posterior: xr.Dataset, dims: tuple[str, ...]) -> None:
+    for dim in {*dims} & {*group.dims}:
+        if group.sizes[dim] != posterior.sizes[dim]:
+            says = f"expected {posterior.sizes[dim]} entries of {dim!r} in every group"
+            raise ValueError(f"component_dim: {says}")
+
+
+def _check_allocations(
+    name: str, groups: Iterable[xr.Dataset], posterior: xr.Dataset, dims: tuple[str, ...]
+) -> None:
+    found = [group[name] for group in groups if name in group.data_vars]
+    if not found:
+        says = f"expected a variable of the posterior ({listed(posterior.data_vars)}), got {name!r}"
+        raise ValueError(f"allocations: {says}")
+    if any({*dims} & {*v.dims} or not {"chain", "draw"} <= {*v.dims} for v in found):
+        says = f"expected {name!r} to have dims chain and draw, and none of {dims}"
+        raise ValueError(f"allocations: {says}")
 
 
 def _belongs(node: xr.DataTree, posterior: xr.Dataset) -> bool:
@@ -186,20 +179,15 @@ def _belongs(node: xr.DataTree, posterior: xr.Dataset) -> bool:
     Chain and draw alone do not tell: prior draws may count alike.
     """
     for part in node.path.split("/"):
-        if part.startswith(("warmup", "prior")) or (
-            part.endswith("_prior") and part != "log_prior"
-        ):
+        other = part.startswith(("warmup", "prior")) or part.endswith("_prior")
+        if other and part != "log_prior":
             return False
     group = node.to_dataset()
     return {"chain", "draw"} <= {*group.dims} and all(
         group.sizes[dim] == posterior.sizes[dim]
-        and (
-            dim not in group.coords
-            or dim not in posterior.coords
-            or group[dim].equals(posterior[dim])
-        )
-        for dim in ("chain", "draw")
-    )
+        and (dim not in group.coords or dim not in posterior.coords
+             or group[dim].equals(posterior[dim]))
+        for dim in ("chain", "draw"))
 
 
 def _changed(
@@ -213,9 +201,8 @@ def _changed(
             flat = perm.to_numpy().reshape(-1, perm.shape[-1])
             z = apply_to_allocations(ordered.to_numpy().reshape(len(flat), -1), flat)
         except ValueError as error:
-            raise ValueError(
-                f"allocations: {name!r} has no labels of the components ({error})"
-            ) from error
+            says = f"{name!r} has no labels of the components ({error})"
+            raise ValueError(f"allocations: {says}") from error
         return ordered.copy(data=z.reshape(ordered.shape)).transpose(*variable.dims)
     for dim in dims:
         if dim in variable.dims:

@@ -58,13 +58,7 @@ def memberships(
     posterior, x = posterior_of(tree), checks.observations(x)
     labels = fingerprint(posterior)
     first, *others = [component_dim] if isinstance(component_dim, str) else list(component_dim)
-    for other in {*others} & {*posterior.dims}:
-        # two dims that count the same, one of them by another name; its own coordinate would only
-        # be in the way
-        posterior = posterior.drop_vars(other, errors="ignore")
-        posterior = posterior.assign(
-            {n: v.rename({other: first}) for n, v in posterior.items() if other in v.dims}
-        )
+    posterior = _renamed(posterior, first, others)
     dims = ("chain", "draw", first)
     sigma = ("sigma" if "sigma" in posterior.data_vars else 1.0) if sigma is None else sigma
     weights = "weights" if weights is None and "weights" in posterior.data_vars else weights
@@ -86,6 +80,16 @@ def memberships(
     coords = {name: c for name, c in centre.coords.items() if {*c.dims} <= {*dims}}
     array = p.reshape(*shape[:2], *p.shape[1:])
     return xr.DataArray(array, coords, (*dims[:2], "obs", first), "memberships", {"labels": labels})
+
+
+def _renamed(posterior: xr.Dataset, first: str, others: Sequence[str]) -> xr.Dataset:
+    """Return a posterior in which all variables count the components by one dim."""
+    for other in {*others} & {*posterior.dims}:
+        # its own coordinate would only be in the way
+        posterior = posterior.drop_vars(other, errors="ignore")
+        same = {n: v.rename({other: first}) for n, v in posterior.items() if other in v.dims}
+        posterior = posterior.assign(same)
+    return posterior
 
 
 def _probabilities(x: np.ndarray, mu: np.ndarray, sd: np.ndarray, w: np.ndarray) -> np.ndarray:
@@ -130,15 +134,13 @@ def draw_allocations(
     if not isinstance(p, xr.DataArray):
         raise ValueError(f"p: expected a DataArray, got {type(p).__name__}")
     if component_dim not in p.dims:
-        raise ValueError(
-            f"component_dim: expected one of the dims {p.dims} of p, got {component_dim!r}"
-        )
+        says = f"expected one of the dims {p.dims} of p, got {component_dim!r}"
+        raise ValueError(f"component_dim: {says}")
     last = p.transpose(..., component_dim)
     flat = last.to_numpy().reshape(-1, last.shape[-1])
     if flat.size == 0 or not (flat.min() >= 0 and np.abs(flat.sum(axis=1) - 1).max() <= 1e-6):
-        raise ValueError(
-            f"p: expected probabilities that sum to 1 over {component_dim!r}, at least one of them"
-        )
+        says = f"expected probabilities that sum to 1 over {component_dim!r}, at least one of them"
+        raise ValueError(f"p: {says}")
     rng = checks.generator(seed)
     z = np.empty(len(flat), dtype=int)
     for rows in blocks(len(flat), flat.shape[1]):

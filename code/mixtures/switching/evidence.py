@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from typing import NamedTuple
 
 import numpy as np
 import xarray as xr
@@ -79,43 +80,54 @@ class Evidence:
         return bool(self.still or self.worst or self.divergences)
 
 
+class _Comparison(NamedTuple):
+    """The labelling of a trace, and how its chains agree."""
+
+    found: labels.Labels
+    scores: xr.Dataset
+    failing: list[agreement.Quantity]
+    moving: np.ndarray
+    sound: np.ndarray
+
+
 def gather(trace: Trace, thresholds: Thresholds) -> tuple[Evidence, xr.Dataset]:
     """Return the evidence in a trace, and the numbers behind it; see `Diagnosis`."""
     named = np.concatenate([trace.values[name] for name in trace.named], axis=3)
-    chains = tuple(map(str, trace.chains))
+    chains, n_draw = tuple(map(str, trace.chains)), named.shape[1]
     missing = _missing(named, trace.named)
     if missing:
-        return Evidence(chains, named.shape[1], missing), xr.Dataset()
+        return Evidence(chains, n_draw, missing), xr.Dataset()
     with np.errstate(all="ignore"):
-        found = labels.find(trace.values, thresholds=thresholds)
-        raw, free = agreement.raw_labels(trace), agreement.label_free(trace, found.permutation)
-        scores = agreement.convergence(raw + free, thresholds)
-        failing = [q for q in free if q[0] in scores["quantity"]
-                   and agreement.fails(scores.sel(quantity=q[0]))]
-        moving = np.ptp(named, axis=1).max(axis=(1, 2)) > 0
-        sound = agreement.sound_chains(failing, moving, thresholds)
-        if 2 <= sound.sum() < sound.size:
-            found = labels.find(trace.values, np.flatnonzero(sound), thresholds)
-        fails = bool(failing) or not moving.all() or _divergences(trace) > 0
-        alone = fails and sound.sum() < 2
-        switches = _switches_alone(trace, thresholds) if alone else int(found.switches[sound].sum())
-    modes = found.mode[:1] if alone else found.mode[sound]
-    excluded = failing and sound.sum() >= 2
+        found, scores, failing, moving, sound = _compare(trace, named, thresholds)
+        fails = failing or not moving.all() or _divergences(trace)
+        if fails and sound.sum() < 2:
+            switches, modes = _switches_alone(trace, thresholds), found.mode[:1]
+        else:
+            switches, modes = int(found.switches[sound].sum()), found.mode[sound]
+    pairs = list(combinations(range(len(found.overlap)), 2))
+    overlaps = [((j, k), float(found.overlap[j, k])) for j, k in pairs]
     seen = Evidence(
-        chains, named.shape[1],
-        enough=bool(scores.attrs["enough_draws"]),
-        still=_of(chains, ~moving),
-        worst=_worst(failing, scores),
-        left_out=_of(chains, ~sound) if excluded else (),
-        divergences=_divergences(trace),
-        switches=switches,
-        split=_split(modes),
-        twins=tuple((j, k) for j, k in _pairs(found) if found.twins[j, k]),
+        chains, n_draw, enough=bool(scores.attrs["enough_draws"]), still=_of(chains, ~moving),
+        worst=_worst(failing, scores), divergences=_divergences(trace), switches=switches,
+        left_out=_of(chains, ~sound) if failing and sound.sum() >= 2 else (), split=_split(modes),
+        twins=tuple((j, k) for j, k in pairs if found.twins[j, k]),
         empty=_empty(trace, found, sound, thresholds),
-        overlaps=tuple(((j, k), float(found.overlap[j, k])) for j, k in _pairs(found)
-                       if found.overlap[j, k] >= thresholds.overlap),
-    )
+        overlaps=tuple(one for one in overlaps if one[1] >= thresholds.overlap))
     return seen, _numbers(scores, trace, found, sound)
+
+
+def _compare(trace: Trace, named: np.ndarray, thresholds: Thresholds) -> _Comparison:
+    """Label all draws, compare the chains, and label once more by those that agree."""
+    found = labels.find(trace.values, thresholds=thresholds)
+    raw, free = agreement.raw_labels(trace), agreement.label_free(trace, found.permutation)
+    scores = agreement.convergence(raw + free, thresholds)
+    failing = [q for q in free if q[0] in scores["quantity"]
+               and agreement.fails(scores.sel(quantity=q[0]))]
+    moving = np.ptp(named, axis=1).max(axis=(1, 2)) > 0
+    sound = agreement.sound_chains(failing, moving, thresholds)
+    if 2 <= sound.sum() < sound.size:
+        found = labels.find(trace.values, np.flatnonzero(sound), thresholds)
+    return _Comparison(found, scores, failing, moving, sound)
 
 
 def _missing(named: np.ndarray, names: tuple[str, ...]) -> str:
@@ -155,10 +167,6 @@ def _worst(failing: Sequence[agreement.Quantity], scores: xr.Dataset) -> Worst |
 
 def _split(modes: np.ndarray) -> tuple[int, ...]:
     return tuple(sorted(np.unique(modes, return_counts=True)[1].tolist(), reverse=True))
-
-
-def _pairs(found: labels.Labels) -> list[Pair]:
-    return list(combinations(range(len(found.overlap)), 2))
 
 
 def _empty(
