@@ -5,7 +5,8 @@ import shutil
 from pathlib import Path
 
 import pytest
-from bookbuild import seeds
+from bookbuild.checkout import settings
+from bookbuild.execute import seeds
 from miniature import HEAD
 from mixtures import claims
 
@@ -77,15 +78,16 @@ def test_the_room_that_margins_start_from_is_the_one_that_claims_ask_for():
 
 
 def test_sets_are_of_other_seeds_and_of_all_machines_and_the_first_is_the_book_as_it_is():
-    found = seeds.sets(24)
-    assert found[0] == (0, "this") and seeds.MACHINES["this"] == {}
-    assert len({one for one, _ in found}) == 24
-    assert {machine for _, machine in found} == set(seeds.MACHINES)
+    found = seeds.machines(24, settings(ROOT))
+    assert found[0][0] == {} and found[0][1][0] == 0
+    assert sorted(seed for _, several in found for seed in several) == list(range(24))
+    assert [machine for machine, _ in found[1:]] == settings(ROOT)["bookbuild_machines"]
 
 
 def test_a_chapter_is_measured_under_seeds_and_machines_and_says_what_stops_it(tmp_path, monkeypatch, capsys):
     (tmp_path / "book").mkdir()
     (tmp_path / "book/luck.md").write_text(CHAPTER, "utf-8")
+    (tmp_path / "_toc.yml").write_text("format: jb-book\nroot: book/luck\n", "utf-8")
     shutil.copy(ROOT / "_config.yml", tmp_path)
     (tmp_path / "code").symlink_to(ROOT / "code")
     monkeypatch.chdir(tmp_path)
@@ -107,7 +109,7 @@ def test_a_chapter_is_measured_under_seeds_and_machines_and_says_what_stops_it(t
 @pytest.mark.slow
 def test_what_moves_with_the_seed_has_a_standard_error():
     """A sampled number that is said to be exact is found by moving the seeds once; no chapter stops under others."""
-    measured = seeds.measure_all([(path, "this", [0, 1]) for path in seeds.chapters(ROOT)])
+    measured = seeds.measure_all([(path, {}, [0, 1]) for path in seeds.chapters(ROOT).values()])
     assert [stopped for _, stopped in measured if stopped] == []
     rows = seeds.tally(found for found, _ in measured)
     assert len(rows) > 100

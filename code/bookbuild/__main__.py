@@ -1,4 +1,4 @@
-"""Run a command in the book's environment: ``python -m bookbuild jupyter lab``, from the top of the book.
+"""Run a command in the book's environment: ``python -m bookbuild jupyter lab``, from the top.
 
 Binder and ``make lab`` do.
 """
@@ -6,7 +6,7 @@ Binder and ``make lab`` do.
 import os
 import sys
 
-from bookbuild import environment
+from bookbuild import checkout
 
-environment.adopt(environment.settings())
+checkout.adopt(checkout.settings())
 os.execvp(sys.argv[1], sys.argv[1:])

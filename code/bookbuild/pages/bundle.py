@@ -12,7 +12,8 @@ import lightningcss
 from fontTools import subset
 from fontTools.ttLib import TTFont
 
-# what the theme's templates would load by themselves, before and after the files that Sphinx knows of
+PRESS = Path(__file__).resolve().parents[1]
+# what the theme's templates would load by themselves, before and after the files Sphinx knows of
 THEME_STYLES = ["basic.css", "styles/pydata-sphinx-theme.css"]
 THEME_SCRIPTS = ["scripts/bootstrap.js", "scripts/pydata-sphinx-theme.js"]
 # only the search page needs these
@@ -28,31 +29,39 @@ def setup(app):
     """Connect to Sphinx."""
     app.add_config_value("bookbuild_digest", "", "html")
     app.connect("config-inited", prepare)
+    app.connect("builder-inited", begin)
     # after all who add files to a page, and after the theme has written its colours of code
     app.connect("html-page-context", gather, priority=900)
     app.connect("build-finished", bundle, priority=900)
 
 
 def prepare(app, config):
-    """Let the press's templates come before the theme's, and have all pages printed anew when the press or an asset changed."""
-    press = Path(__file__).resolve().parent
+    """Put the press's templates before the theme's; print all anew when they or an asset changed."""
     # as seen from the book, for Sphinx writes a digest of this setting into the site
-    config.templates_path.insert(0, os.path.relpath(press / "templates", Path(app.confdir).resolve()))
-    folders = [press, *(Path(app.srcdir) / folder for folder in config.html_static_path)]
+    templates = PRESS / "pages" / "templates"
+    config.templates_path.insert(0, os.path.relpath(templates, Path(app.confdir).resolve()))
+    folders = [PRESS, *(Path(app.srcdir) / folder for folder in config.html_static_path)]
     # in an order that does not hang on where the folders are
-    files = [file for folder in folders for file in sorted(folder.rglob("*")) if file.is_file() and file.suffix != ".pyc"]
-    config.bookbuild_digest = hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
+    files = [file for folder in folders for file in sorted(folder.rglob("*"))]
+    content = [file.read_bytes() for file in files if file.is_file() and file.suffix != ".pyc"]
+    config.bookbuild_digest = hashlib.sha256(b"".join(content)).hexdigest()
+
+
+def begin(app):
+    """Make room for the names of the files, in the order in which pages load them."""
+    app.bookbuild_files = {"css_files": {}, "script_files": {}}
 
 
 def gather(app, pagename, templatename, context, doctree):
     """Take a page's style sheets and scripts from it, and note them for the bundle.
 
-    Scripts without a file are left out: they set options of the theme's search as one types, which this book does not have.
+    Scripts without a file are left out: they set options of a search as one types, which the book
+    does not have.
     """
     if app.builder.name == "html":
-        for kind in ("css_files", "script_files"):
+        for kind, noted in app.bookbuild_files.items():
             files = [str(file.filename) for file in context[kind] if file.filename]
-            _gathered(app, kind).update(dict.fromkeys(name.removeprefix("_static/") for name in files))
+            noted.update(dict.fromkeys(name.removeprefix("_static/") for name in files))
             context[kind] = []
 
 
@@ -62,20 +71,21 @@ def bundle(app, exception):
     # the theme's own templates, copied along with what is for readers
     for template in static.glob("*-macros.html"):
         template.unlink()
-    if exception is not None or not _gathered(app, "css_files"):
+    css, js = app.bookbuild_files.values()
+    if exception is not None or not css:
         # some are written even where no page is printed, and pages have them from the bundle
         if (static / "book.css").exists():
             for sheet in set(static.glob("*.css")) - {static / "book.css"}:
                 sheet.unlink()
         return
-    styles = [*THEME_STYLES, *_gathered(app, "css_files")]
-    scripts = [name for name in [*_gathered(app, "script_files"), *THEME_SCRIPTS] if name not in APART]
+    styles, scripts = [*THEME_STYLES, *css], [name for name in js if name not in APART]
+    scripts += THEME_SCRIPTS
     # the leading semicolon keeps one file's "use strict" from ruling the others
     code = "".join(f";\n{(static / name).read_text('utf-8')}" for name in scripts)
-    pages = [page.read_text("utf-8") for page in Path(app.outdir).rglob("*.html") if static not in page.parents]
+    pages = [page for page in Path(app.outdir).rglob("*.html") if static not in page.parents]
     sheet = "\n".join(_style(static, name) for name in styles)
-    sheet = with_few_icons(purge(sheet, [code, *pages]), static)
-    for name, text in (("book.css", sheet), ("book.js", code)):
+    sheet = purge(sheet, [code, *(page.read_text("utf-8") for page in pages)])
+    for name, text in (("book.css", with_few_icons(sheet, static)), ("book.js", code)):
         # never half a file in the place of a whole one
         (static / f"{name}.new").write_text(text, "utf-8")
         os.replace(static / f"{name}.new", static / name)
@@ -86,18 +96,9 @@ def bundle(app, exception):
 
 
 def purge(sheet, texts):
-    """Return a style sheet without the rules for names that occur nowhere, and without spaces.
+    """Return a style sheet without spaces and without rules for names that are in none of the texts.
 
-    Parameters
-    ----------
-    sheet : str
-        CSS.
-    texts : iterable of str
-        All pages, and all scripts that may give names to elements.
-
-    Returns
-    -------
-    str
+    These are all pages, and all scripts that may give names to elements.
     """
     known = set().union(*map(NAME.findall, texts))
     unused = set(SELECTOR.findall(sheet)) - known
@@ -105,19 +106,7 @@ def purge(sheet, texts):
 
 
 def with_few_icons(sheet, static):
-    """Return the style sheet with icon fonts that hold the icons it names and no others.
-
-    Parameters
-    ----------
-    sheet : str
-        CSS whose ``@font-face`` rules name the theme's icon fonts, below `static`.
-    static : pathlib.Path
-        The folder of the style sheet; the small fonts are written there.
-
-    Returns
-    -------
-    str
-    """
+    """Return a style sheet with icon fonts, in its folder, that hold the icons it names alone."""
     # icons are named by characters of Unicode's private use area
     icons = {ord(character) for character in sheet if "\ue000" <= character <= "\uf8ff"}
 
@@ -135,19 +124,7 @@ def with_few_icons(sheet, static):
 
 
 def shrink(path, characters):
-    """Return a font as WOFF2 with these characters and no others, or None where it has none of them.
-
-    Parameters
-    ----------
-    path : path-like
-        The font.
-    characters : set of int
-        Unicode code points.
-
-    Returns
-    -------
-    bytes or None
-    """
+    """Return a font with some Unicode code points alone, as WOFF2, or None where it has none."""
     # the font keeps its own date, so that the same icons give the same bytes
     font = TTFont(path, recalcTimestamp=False)
     wanted = characters & set(font.getBestCmap())
@@ -164,13 +141,9 @@ def shrink(path, characters):
 
 def _style(static, name):
     """Return a style sheet whose addresses are as seen from the bundle's folder."""
-    folder = posixpath.dirname(name)
-    text = (static / name).read_text("utf-8")
-    return ADDRESS.sub(lambda found: f"url({posixpath.normpath(posixpath.join(folder, found[2]))})", text)
+    folder, text = posixpath.dirname(name), (static / name).read_text("utf-8")
 
+    def moved(found):
+        return f"url({posixpath.normpath(posixpath.join(folder, found[2]))})"
 
-def _gathered(app, kind):
-    """Return the names of the files of a kind, in the order in which pages load them, as the keys of a dict."""
-    if not hasattr(app, "bookbuild_gathered"):
-        app.bookbuild_gathered = {"css_files": {}, "script_files": {}}
-    return app.bookbuild_gathered[kind]
+    return ADDRESS.sub(moved, text)

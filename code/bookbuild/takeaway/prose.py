@@ -1,20 +1,23 @@
 """What a chapter says and points to, as plain Markdown that any notebook shows."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from itertools import count
 from pathlib import Path
 
-from myst_nb.core.read import is_myst_markdown_notebook, read_myst_markdown_notebook
 from pybtex.backends.markdown import Backend
 from pybtex.database import BibliographyData, parse_file
 from pybtex.style.formatting.unsrt import Style
-from sphinx_external_toc.parsing import parse_toc_yaml
+
+from bookbuild import checkout
+from bookbuild.execute.cache import chapter
 
 TITLE = re.compile(r"^# (.+)$", re.MULTILINE)
 LABEL = re.compile(r"^\(([\w-]+)\)=\n+(?:#+ (.+)$)?", re.MULTILINE)
-FORMULA = re.compile(r"^```\{math\}\n(?::label: ([\w-]+)\n)?\s*(.*?)^```$", re.MULTILINE | re.DOTALL)
+FORMULA = re.compile(
+    r"^```\{math\}\n(?::label: ([\w-]+)\n)?\s*(.*?)^```$", re.MULTILINE | re.DOTALL
+)
 DROPDOWN = re.compile(r"^:::\{dropdown\} ([^\n]+)\n(.*?)^:::$", re.MULTILINE | re.DOTALL)
 DEFINITION = re.compile(r"^(\S.*)\n: +(.*(?:\n  .*)*)$", re.MULTILINE)
 DIRECTIVE = re.compile(r"^(?::{3,}|`{3,})\{([\w-]+)\}", re.MULTILINE)
@@ -30,92 +33,61 @@ UNSEEN = {"remove-input", "remove-cell"}
 class Book:
     """What a chapter's words may point to.
 
-    Attributes
-    ----------
-    pages : dict of str to nbformat.NotebookNode
-        The pages that hold code, by their names in the table of contents and in its order.
-    targets : dict of str to (str, str, str)
-        For each label, and for each file, the page, the place on it, and what it is called.
-    numbers : dict of str to int
-        Of figures and of formulas.
-    works : pybtex.database.BibliographyData
+    Pages that hold code are notebooks, by their names and in the order of the table of contents. A
+    target, a label or a file, is a page, the place on it, and what it is called. Numbers are those of
+    figures and of formulas, by their labels.
     """
 
-    pages: dict
-    targets: dict
-    numbers: dict
-    works: object
+    settings: dict
+    pages: dict = field(default_factory=dict)
+    targets: dict = field(default_factory=dict)
+    numbers: dict = field(default_factory=dict)
+    works: BibliographyData = field(default_factory=BibliographyData)
 
     @property
     def chapters(self):
         """The names of the pages that show a reader code to run."""
         return [
-            name
-            for name, notebook in self.pages.items()
-            if any(not UNSEEN & set(tags(cell)) for cell in notebook.cells if cell.cell_type == "code")
+            name for name, notebook in self.pages.items()
+            if any(c.cell_type == "code" and not UNSEEN & set(tags(c)) for c in notebook.cells)
         ]
 
 
 def read(root):
-    """Return the book below a folder.
-
-    Parameters
-    ----------
-    root : path-like
-        Where ``_toc.yml`` is.
-
-    Returns
-    -------
-    Book
-    """
-    root, works = Path(root), BibliographyData()
+    """Return the book below a folder."""
+    root, figures, formulas = Path(root), count(1), count(1)
+    book = Book(checkout.settings(root))
     for file in sorted((root / "book").glob("*.bib")):
-        works.add_entries(parse_file(file).entries.items())
-    book, figures, formulas = Book({}, {}, {}, works), count(1), count(1)
-    for page in order(parse_toc_yaml(root / "_toc.yml")):
+        book.works.add_entries(parse_file(file).entries.items())
+    for page in checkout.pages(root):
         text = (root / f"{page}.md").read_text("utf-8")
         title = found[1] if (found := TITLE.search(text)) else Path(page).name
         book.targets[f"{Path(page).name}.md"] = (page, "", title)
         for label, heading in LABEL.findall(text):
             book.targets[label] = (page, label, heading or title)
         book.numbers |= {label: next(formulas) for label, _ in FORMULA.findall(text) if label}
-        if is_myst_markdown_notebook(text):
-            book.pages[page] = read_myst_markdown_notebook(text)
-            names = [figure(cell).get("name") for cell in book.pages[page].cells]
+        if notebook := chapter(root / f"{page}.md"):
+            book.pages[page] = notebook
+            names = [figure(cell).get("name") for cell in notebook.cells]
             book.numbers |= {name: next(figures) for name in names if name}
     return book
 
 
-def order(toc, page=None):
-    """Yield the pages of a table of contents in its order.
-
-    Parameters
-    ----------
-    toc : sphinx_external_toc.api.SiteMap
-    page : str, optional
-        Where to begin.
-
-    Yields
-    ------
-    str
-    """
-    page = page or toc.root.docname
-    yield page
-    for below in toc[page].child_files():
-        yield from order(toc, below)
+def tags(cell):
+    """Return a cell's tags."""
+    return cell.metadata.get("tags", [])
 
 
-class Words:
+def figure(cell):
+    """Return what MyST-NB is told of the figure that a cell draws, or an empty mapping."""
+    return cell.metadata.get("mystnb", {}).get("figure", {})
+
+
+class Prose:
     """A chapter's prose in plain Markdown.
 
-    Parameters
-    ----------
-    book : Book
-    page : str
-    numbers : dict of (str, str) to float or str, or None
-        The values of claims by page and name; None leaves a place that JupyterLab fills from the reader's own run.
-    site : str or None
-        The address of the published book.
+    `numbers` are the values of claims by page and name, or None, which leaves a place that JupyterLab
+    fills from the reader's own run; `site` is the address of the published book, or None.
     """
 
     def __init__(self, book, page, numbers, site):
@@ -123,34 +95,36 @@ class Words:
         self.cited = {}
 
     def plain(self, text):
-        """Return MyST prose as Markdown that any notebook shows.
-
-        Raises
-        ------
-        ValueError
-            If the text has a role or a directive that has no words here.
-        """
+        """Return MyST prose as Markdown; a `ValueError` names a role or directive without words."""
         for strange in set(DIRECTIVE.findall(text)) - {"math", "dropdown"}:
-            raise ValueError(f"{self.page}: the directive {{{strange}}} has no words in a notebook")
+            self._refuse("directive", strange)
         text = LABEL.sub(lambda found: found[0].split("\n", 1)[1].lstrip("\n"), text)
         text = FORMULA.sub(self._formula, text)
         # JupyterLab on Binder reads MyST's folds and definitions, and other places do not
         if self.numbers is not None:
             text = DEFINITION.sub(r"- \1\\\n  \2", text)
-            text = DROPDOWN.sub(r"<details><summary>\1</summary>\n\n\2\n</details>", text)
-        return LINK.sub(self._link, ROLE.sub(self._role, text))
+            fold = r"<details><summary>\1</summary>\n\n\2\n</details>"
+            text = DROPDOWN.sub(fold, text)
+        text = ROLE.sub(self._role, text)
+        return LINK.sub(lambda found: self._to(found[2], found[1]) or found[0], text)
 
     def caption(self, drawn):
         """Return the words below a figure."""
-        return f"**Figure {self.book.numbers[drawn['name']]}.** {self.plain(drawn['caption'].strip())}"
+        said = self.plain(drawn["caption"].strip())
+        return f"**Figure {self.book.numbers[drawn['name']]}.** {said}"
 
     def references(self):
         """Return the works cited so far, as a list."""
         works = [self.book.works.entries[key] for key in sorted(self.cited)]
-        return "\n".join(f"- {' '.join(work.text.render(Backend()).split())}" for work in _style().format_entries(works))
+        lines = [work.text.render(Backend()) for work in _style().format_entries(works)]
+        return "\n".join(f"- {' '.join(line.split())}" for line in lines)
+
+    def _refuse(self, kind, name):
+        raise ValueError(f"{self.page}: the {kind} {{{name}}} has no words in a notebook")
 
     def _formula(self, found):
-        formula = found[2].strip() + (f" \\tag{{{self.book.numbers[found[1]]}}}" if found[1] else "")
+        number = f" \\tag{{{self.book.numbers[found[1]]}}}" if found[1] else ""
+        formula = found[2].strip() + number
         if self.numbers is None:
             # where MyST is read it would give a second number
             return f"```{{math}}\n:enumerated: false\n{formula}\n```\n"
@@ -158,9 +132,7 @@ class Words:
 
     def _role(self, found):
         write = getattr(self, f"_{found[1].replace(':', '_')}", None)
-        if write is None:
-            raise ValueError(f"{self.page}: the role {{{found[1]}}} has no words in a notebook")
-        return write(found[2])
+        return write(found[2]) if write else self._refuse("role", found[1])
 
     def _term(self, text):
         named = NAMED.fullmatch(text)
@@ -187,8 +159,10 @@ class Words:
     def _work(self, key):
         self.cited[key] = None
         entry = self.book.works.entries[key]
-        names = [" ".join(map(str, person.rich_prelast_names + person.rich_last_names)) for person in entry.persons["author"]]
-        return " and ".join(names) if len(names) < 3 else f"{names[0]} *et al.*", entry.fields["year"]
+        people = [one.rich_prelast_names + one.rich_last_names for one in entry.persons["author"]]
+        names = [" ".join(map(str, parts)) for parts in people]
+        who = " and ".join(names) if len(names) < 3 else f"{names[0]} *et al.*"
+        return who, entry.fields["year"]
 
     def _glue_text(self, text):
         page, name, form = VALUE.fullmatch(text).groups()
@@ -197,35 +171,24 @@ class Words:
         value = f"{self.numbers[f'book/{page}' if page else self.page, name]:{form}}"
         return f"−{value[1:]}" if value.startswith("-") else value
 
-    def _link(self, found):
-        return self._to(found[2], found[1]) or found[0]
-
     def _to(self, target, words):
         """Return a link to a label or a page of the book, or None for any other target."""
-        if target.startswith("explorer:"):
-            page, place, title = "book/explorer", target.removeprefix("explorer:"), ""
-        elif target.partition("#")[0] in self.book.targets:
-            page, place, title = self.book.targets[target.partition("#")[0]]
-            place = target.partition("#")[2] or place
-        else:
+        scheme, _, rest = target.partition(":")
+        if ours := self.book.settings["myst_url_schemes"].get(scheme):
+            return self._away(f"book/{ours.replace('{{path}}', rest)}", words)
+        if target.partition("#")[0] not in self.book.targets:
             return None
-        words = words or title
+        page, place, title = self.book.targets[target.partition("#")[0]]
+        place = target.partition("#")[2] or place
         if self.numbers is None and page in self.book.chapters:
-            return f"[{words}]({Path(page).name}.ipynb)"
-        return f"[{words}]({self.site}{page}.html{'#' * bool(place)}{place})" if self.site else f"*{words}*"
+            return f"[{words or title}]({Path(page).name}.ipynb)"
+        return self._away(f"{page}.html{'#' * bool(place)}{place}", words or title)
+
+    def _away(self, address, words):
+        return f"[{words}]({self.site}{address})" if self.site else f"*{words}*"
 
 
 @cache
 def _style():
     """Return how works are listed; finding its parts takes a third of a second."""
     return Style()
-
-
-def tags(cell):
-    """Return a cell's tags."""
-    return cell.metadata.get("tags", [])
-
-
-def figure(cell):
-    """Return what MyST-NB is told of the figure that a cell draws, or an empty mapping."""
-    return cell.metadata.get("mystnb", {}).get("figure", {})

@@ -1,4 +1,7 @@
-"""The printed pages as chapters to carry away, without what only a browser can do: what EPUB and PDF are made from."""
+"""The printed pages as chapters to carry away, without what only a browser can do.
+
+EPUB and PDF are made from them; ``{take-away}`` links to both on a site that holds them.
+"""
 
 import json
 import os
@@ -6,30 +9,58 @@ import posixpath
 import re
 import sys
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urldefrag, urljoin, urlsplit
 
 import jinja2
 from bs4 import BeautifulSoup
-
-from bookbuild import links
+from docutils import nodes
+from sphinx.util.docutils import SphinxDirective
 
 SITE = Path("_build/html")
+FORMS = {".epub": ("EPUB", " for e-readers,"), ".pdf": ("PDF", " for paper.")}
 # the words of code that have a colour, in the names that Pygments gives them
-COLOURED = {"k", "kc", "kd", "kn", "kr", "ow", "s", "s1", "s2", "sa", "sd", "se", "si", "m", "mf", "mi", "mh", "c", "c1", "cm", "nf", "nc", "nd"}
-# links into the page and what works by scripts; `program` is the class of what is nothing without them
-LEFT_OUT = ".headerlink, .program, .take-away, .toctree-wrapper, .sd-summary-state-marker, script, link, input, label"
-PAPER = jinja2.Environment(
-    loader=jinja2.FileSystemLoader(Path(__file__).with_name("paper")), autoescape=True, undefined=jinja2.StrictUndefined
+COLOURED = set("k kc kd kn kr ow s s1 s2 sa sd se si m mf mi mh c c1 cm nf nc nd".split())
+# links into the page and what works by scripts; what is a `program` is nothing without them
+LEFT_OUT = (
+    ".headerlink, .program, .take-away, .toctree-wrapper, .sd-summary-state-marker, script, link, "
+    "input, label"
 )
+PAPER = jinja2.Environment(
+    loader=jinja2.FileSystemLoader(Path(__file__).with_name("templates")),
+    autoescape=True, undefined=jinja2.StrictUndefined,
+)
+
+
+class TakeAwayDirective(SphinxDirective):
+    """``{take-away}``: links to the files at the top of the site, or nothing where there are none."""
+
+    def run(self):
+        """Return a paragraph."""
+        if not self.config.bookbuild_take_away:
+            return []
+        found = nodes.paragraph("", "Take it with you:", classes=["take-away"])
+        for ending, (name, purpose) in FORMS.items():
+            file = file_name(self.config.html_title, ending)
+            address = "../" * self.env.docname.count("/") + file
+            link = nodes.reference("", name, refuri=address, internal=True)
+            found += [nodes.Text(" "), link, nodes.Text(purpose)]
+        return [found]
+
+
+def setup(app):
+    """Connect to Sphinx."""
+    # `make site` says so, and puts the files there
+    default = os.environ.get("BOOK_TAKE_AWAY") == "1"
+    app.add_config_value("bookbuild_take_away", default, "env")
+    app.add_directive("take-away", TakeAwayDirective)
 
 
 @dataclass
 class Chapter:
-    """A page of the site: its path there, its article, and what it says of itself in the words of schema.org.
+    """A page of the site: its path, its article, and what it says of itself, as schema.org has it.
 
-    Its sections are pairs of an identifier and a title.
+    Its sections are pairs of an identifier and a title; its styles are texts.
     """
 
     path: str
@@ -50,16 +81,7 @@ class Chapter:
 
 
 def read(site=SITE):
-    """Return the chapters of a printed site, in the order in which its pages name one another as the next.
-
-    Parameters
-    ----------
-    site : pathlib.Path
-
-    Returns
-    -------
-    list of Chapter
-    """
+    """Return the chapters of a printed site, as its pages name one another as the next."""
     if not (site / "index.html").is_file():
         sys.exit(f"no pages in {site}: run `make book` first")
     found, path = [], re.search(r"url=([^\"]+)", (site / "index.html").read_text("utf-8"))[1]
@@ -78,31 +100,20 @@ def read(site=SITE):
 def relink(book, chapter, place):
     """Turn a chapter's links between pages into links within a book.
 
-    Parameters
-    ----------
-    book : list of Chapter
-    chapter : Chapter
-    place : callable
-        Returns the address of a chapter and an identifier in it, which may be empty.
+    `place` returns the address of a chapter and an identifier in it, which may be empty.
     """
     paths = {other.path: other for other in book}
     for link in chapter.article.select("a[href]"):
         path, fragment = urldefrag(urljoin(chapter.path, link["href"]))
         if urlsplit(path).scheme:
             continue
-        # what has an equals sign is the state of a program, and programs are on the site alone
+        # an equals sign is in the state of a program, and programs are on the site alone
         if path in paths and "=" not in fragment:
             link["href"] = place(paths[path], fragment)
         elif path in paths and "url" in paths[path].facts:
             link["href"] = f"{paths[path].facts['url']}#{fragment}"
         else:
             link.unwrap()
-
-
-def edition(root="."):
-    """Return the moment of the book's last change, which makes two printings of the same book the same."""
-    seconds = os.environ.get("SOURCE_DATE_EPOCH") or links._git(root, "log", "-1", "--format=%ct")
-    return datetime.fromtimestamp(int(seconds or 0), UTC)
 
 
 def file_name(title, ending):
@@ -121,10 +132,10 @@ def keep(book, ending, content):
 
 def _still(chapter):
     """Open what folds, stop what moves, and leave out what only a browser needs."""
-    article = chapter.article
+    article, url = chapter.article, chapter.facts.get("url")
     for element in article.select(LEFT_OUT):
         element.decompose()
-    chapter.sections = [(heading.find_parent("section")["id"], heading.get_text()) for heading in article.select("h2")]
+    chapter.sections = [(h2.find_parent("section")["id"], h2.get_text()) for h2 in article("h2")]
     for style in article.select("style"):
         chapter.styles.extend(filter(None, [style.text.strip()]))
         style.decompose()
@@ -137,15 +148,15 @@ def _still(chapter):
     # readers without scripts are told why something is missing, and so are these
     for told in article.select("noscript"):
         told.name, told["class"] = "div", "note"
-        if "url" in chapter.facts:
-            told.append(BeautifulSoup('<p>On the web: <a href="{0}">{0}</a></p>'.format(chapter.facts["url"]), "html.parser"))
+        if url:
+            link = f'<p>On the web: <a href="{url}">{url}</a></p>'
+            told.append(BeautifulSoup(link, "html.parser"))
     for code in article.select("details.hide"):
         code.summary.decompose()
         code.unwrap()
     for solution in article.select("details.sd-dropdown"):
         solution.name, solution["class"] = "div", "solution"
-        head = solution.summary
-        head.name, head["class"] = "p", ["solution-title"]
+        solution.summary.attrs["class"], solution.summary.name = ["solution-title"], "p"
     for fold in article.select("details"):
         fold["open"] = ""
 
@@ -159,15 +170,15 @@ def _mark_claims(book):
             row["id"] = f"ledger-{urldefrag(row.a['href'])[1]}"
             lines[row["id"]] = chapter.path
     for chapter in book:
+        # from the top of the site, as a page in a folder sees it
+        up = "../" * chapter.path.count("/")
         for cell in chapter.article.select(".cell_output:has(.claim)"):
             checked = new("p", attrs={"class": "checked"})
             checked.append("Checked at this build:")
             for claim in cell.select(".output > .claim"):
                 line = f"ledger-{claim['id']}"
-                # from the top of the site, as a page in a folder sees it
-                up = "../" * chapter.path.count("/")
-                label = {"aria-label": claim.summary["title"]}
-                tick = new("a", attrs={"id": claim["id"], "href": f"{up}{lines[line]}#{line}", **label}, string="✓")
+                marks = {"id": claim["id"], "href": f"{up}{lines[line]}#{line}"}
+                marks["aria-label"] = claim.summary["title"]
                 claim.parent.decompose()
-                checked.extend([" ", tick])
+                checked.extend([" ", new("a", attrs=marks, string="✓")])
             cell.append(checked)

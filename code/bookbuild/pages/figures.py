@@ -10,7 +10,7 @@ import resvg_py
 from PIL import Image
 
 IMAGE = re.compile(r'<img (?=[^>]*\bsrc="([^"]+\.svg)")')
-# matplotlib's sizes are in points; a screen's are in pixels, of which an inch has 96 where it has 72 points
+# matplotlib's sizes are in points; a screen's are in pixels, of which 96 are 72 points
 SIZE = re.compile(r'<svg\b[^>]*? width="([\d.]+)pt" height="([\d.]+)pt"', re.DOTALL)
 PIXELS = 96 / 72
 # places are in points too; scales, as of letters, are not and stay
@@ -27,24 +27,18 @@ def setup(app):
 
 
 def reserve(app, pagename, templatename, context, doctree):
-    """Give every picture of a page its size, and let all but the first wait until a reader comes near."""
+    """Give every picture of a page its size, and let all but the first wait for a reader."""
     if app.builder.name == "html" and "body" in context:
         sources = {name: source for source, name in app.builder.images.items()}
-        context["body"] = with_sizes(context["body"], lambda name: Path(app.srcdir) / sources[name])
+        context["body"] = with_sizes(
+            context["body"], lambda name: Path(app.srcdir) / sources[name]
+        )
 
 
 def with_sizes(body, find):
     """Return HTML whose pictures have sizes and, but for the first, wait.
 
-    Parameters
-    ----------
-    body : str
-    find : callable
-        Returns the path of a picture's file by its name.
-
-    Returns
-    -------
-    str
+    `find` returns the path of a picture's file by its name.
     """
     count = 0
 
@@ -59,7 +53,7 @@ def with_sizes(body, find):
 
 
 def shorten(app, exception):
-    """Cut coordinates to a hundredth of a point, which is finer than any screen and spares a quarter of the bytes.
+    """Cut coordinates to a hundredth of a point, finer than any screen: a quarter of the bytes.
 
     Pictures that pages had before, and no page has now, are deleted.
     """
@@ -69,27 +63,14 @@ def shorten(app, exception):
             drawn = picture.read_text("utf-8")
             if picture.name not in shown:
                 picture.unlink()
-            elif (less := short(drawn)) != drawn:
+            elif (less := PLACES.sub(lambda found: LONG.sub("", found[0]), drawn)) != drawn:
                 picture.write_text(less, "utf-8")
 
 
-def short(drawn):
-    """Return an SVG whose coordinates have two decimals."""
-    return PLACES.sub(lambda found: LONG.sub("", found[0]), drawn)
-
-
 def as_png(drawn, folder):
-    """Return an SVG of matplotlib's as PNG, for screens with two dots a pixel, and its width in pixels.
+    """Return an SVG of matplotlib's as PNG, for two dots a pixel, and its width in pixels.
 
-    Parameters
-    ----------
-    drawn : str
-    folder : pathlib.Path
-        Where pictures are kept from one build to the next, for each takes a while.
-
-    Returns
-    -------
-    bytes, int
+    Each takes a while, so it is kept in a folder from one build to the next.
     """
     kept = folder / f"{hashlib.sha256(drawn.encode()).hexdigest()[:32]}.png"
     if not kept.exists():
@@ -102,7 +83,8 @@ def as_png(drawn, folder):
 
 
 def _rasterised(drawn):
-    with Image.open(io.BytesIO(resvg_py.svg_to_bytes(svg_string=drawn, dpi=round(2 * 72 * PIXELS)))) as picture:
+    raster = resvg_py.svg_to_bytes(svg_string=drawn, dpi=round(2 * 72 * PIXELS))
+    with Image.open(io.BytesIO(raster)) as picture:
         ground = Image.new("RGB", picture.size, "white")
         ground.paste(picture, mask=picture.getchannel("A"))
     written = io.BytesIO()
