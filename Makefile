@@ -56,7 +56,7 @@ claims: $(READY)  ## measure every claim under sets of seeds and machines, and i
 	$(BIN)/python -m bookbuild.execute.seeds $(or $(SETS),24) $(CHAPTERS)
 
 links: book  ## ask every external link of the book whether it answers; the report is _build/linkcheck/output.txt
-	$(BIN)/jupyter-book build . --builder linkcheck
+	$(BIN)/jupyter-book build . --builder custom --custom-builder linkcheck
 
 mutants: $(READY)  ## change the mathematics in small ways, and see whether a test notices (MODULES="exact joint")
 	$(BIN)/python tests/mutants.py

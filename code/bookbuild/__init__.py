@@ -10,11 +10,37 @@ from bookbuild.execute import cache, run
 from bookbuild.pages import bundle, figures, formulas, head, ledger, mend
 from bookbuild.takeaway import notebooks, printed
 
+# what happens in a build, in its order
+EVENTS = {
+    "config-inited": [cache.choose, checkout.add_links, bundle.prepare],
+    "builder-inited": [notebooks.gather],
+    "env-get-outdated": [ledger.borrowers],
+    "env-before-read-docs": [run.prepare],
+    "doctree-resolved": [mend.set_minus],
+    "html-page-context": [figures.reserve, mend.mend, head.describe],
+    "build-finished": [figures.shorten, head.write, mend.tidy, notebooks.publish],
+}
+# and before or after all others: what locks the build, and what works on what the theme has added
+APART = [
+    ("config-inited", cache.begin, 0),
+    ("html-page-context", notebooks.offer, 900),
+    ("html-page-context", bundle.gather, 900),
+    ("build-finished", bundle.bundle, 900),
+    ("build-finished", cache.end, 999),
+]
+
 
 def setup(app):
     """Connect the press to Sphinx."""
-    for part in (cache, run, checkout, ledger, formulas, figures, head, mend):
-        part.setup(app)
-    for part in (notebooks, printed, bundle):
-        part.setup(app)
-    return {"parallel_read_safe": False, "parallel_write_safe": True, "env_version": 2}
+    for value in checkout.CONFIG:
+        app.add_config_value(*value)
+    for event, handlers in EVENTS.items():
+        for handler in handlers:
+            app.connect(event, handler)
+    for apart in APART:
+        app.connect(*apart)
+    app.add_directive("ledger", ledger.LedgerDirective)
+    app.add_directive("build-facts", ledger.FactsDirective)
+    app.add_directive("take-away", printed.TakeAwayDirective)
+    app.add_html_math_renderer("built", formulas.INLINE, formulas.BLOCK)
+    return {"parallel_read_safe": False, "parallel_write_safe": True, "env_version": 1}

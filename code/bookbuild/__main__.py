@@ -1,7 +1,4 @@
-"""Run a command in the book's environment: ``python -m bookbuild jupyter lab``, from the top.
-
-Binder and ``make lab`` do.
-"""
+"""Run a command in the book's environment, as Binder does: ``python -m bookbuild jupyter lab``."""
 
 import os
 import sys

@@ -12,6 +12,7 @@ from sphinx_external_toc.parsing import parse_toc_yaml
 GITHUB = re.compile(
     r"(?:https?://(?:[^@/]*@)?|ssh://git@|git@)github\.com[/:]([\w.-]+)/([\w.-]+?)(?:\.git)?/?"
 )
+BINDER = "https://mybinder.org"
 # the press's own part of ``_config.yml``, and what is made anew when a value changes
 CONFIG = [
     ("bookbuild_environment", {}, ""),  # variables of the chapters' kernels
@@ -19,14 +20,11 @@ CONFIG = [
     ("bookbuild_versions", [], ""),  # packages that outputs depend on
     ("bookbuild_package", "", "html"),  # what a downloaded notebook has pip install
     ("bookbuild_measured", "", "html"),  # what gives a notebook the values of its claims
+    # whether the site will hold the EPUB and the PDF: `make site` says so, and puts them there
+    ("bookbuild_take_away", os.environ.get("BOOK_TAKE_AWAY") == "1", "env"),
+    ("bookbuild_press", "", "env"),  # a digest of the press
+    ("bookbuild_assets", "", "html"),  # one of styles, scripts and other assets
 ]
-
-
-def setup(app):
-    """Connect to Sphinx."""
-    for name, default, rebuild in CONFIG:
-        app.add_config_value(name, default, rebuild)
-    app.connect("config-inited", add_links)
 
 
 def settings(root="."):
@@ -47,20 +45,17 @@ def adopt(config):
 def pages(root="."):
     """Return the names of the book's pages in the order of its table of contents."""
     toc = parse_toc_yaml(Path(root) / "_toc.yml")
-
-    def below(page):
-        yield page
-        for child in toc[page].child_files():
-            yield from below(child)
-
-    return list(below(toc.root.docname))
+    found, left = [], [toc.root.docname]
+    while left:
+        found.append(left.pop(0))
+        left[:0] = toc[found[-1]].child_files()
+    return found
 
 
 def repository(root=".", environ=os.environ):
-    """Return the address of the repository that prints this copy of the book, and of no other.
+    """Return the address of the repository that prints this copy of the book, or None.
 
-    ``GITHUB_REPOSITORY`` (owner/name) of `environ` comes first, then the git remote ``origin``. It is
-    None where neither names a repository on GitHub.
+    ``GITHUB_REPOSITORY`` (owner/name) comes first, then the git remote ``origin``, if on GitHub.
     """
     named = environ.get("GITHUB_REPOSITORY", "")
     if re.fullmatch(r"[\w.-]+/[\w.-]+", named):
@@ -106,10 +101,15 @@ def add_links(app, config):
         "use_repository_button": True,
         "use_edit_page_button": True,
         "use_issues_button": True,
-        "launch_buttons": {
-            "binderhub_url": "https://mybinder.org", "notebook_interface": "jupyterlab"
-        },
+        "launch_buttons": {"binderhub_url": BINDER, "notebook_interface": "jupyterlab"},
     }
+
+
+def write(path, content):
+    """Write the bytes of a file, and never leave half of one in the place of a whole one."""
+    new = Path(f"{path}.{os.getpid()}.new")
+    new.write_bytes(content)
+    os.replace(new, path)
 
 
 def git(root, *arguments):

@@ -1,8 +1,7 @@
 """The outputs of chapters, kept for as long as nothing that they depend on changes.
 
-jupyter-cache looks at a chapter's code cells alone. Here each state of the shared code, of the data,
-of the installed versions and of the environment has a cache of its own. One build at a time may use
-the folder in which all of them lie.
+jupyter-cache looks at a chapter's code cells alone. Here each state of shared code, data, versions
+and environment has a cache of its own. One build at a time may use the folder of all of them.
 """
 
 import atexit
@@ -13,6 +12,7 @@ import os
 import platform
 import re
 import shutil
+import traceback
 from importlib import metadata
 from pathlib import Path
 
@@ -27,19 +27,13 @@ from sphinx.util import logging
 from bookbuild import checkout
 
 logger = logging.getLogger(__name__)
-# of `settled`, raised when it is edited: outputs are in the cache as it left them
-SETTLED = 1
+# raised when `settled` is edited: outputs are in the cache as it left them
+SETTLED = 2
 # where an object lies in memory, and the name that pandas gives to a table with a style
 ADDRESS = re.compile(r"(?<=\w) at 0x[0-9a-f]+(?=>)")
 STYLER = re.compile(r"\bT_[0-9a-f]{5}(?=[_\"\s])")
-
-
-def setup(app):
-    """Connect to Sphinx."""
-    # before anything is read, and after all has been written
-    app.connect("config-inited", begin, priority=0)
-    app.connect("config-inited", choose)
-    app.connect("build-finished", end, priority=999)
+# in the words of the system, and of SQLite
+FULL = re.compile(f"{os.strerror(errno.ENOSPC)}|{os.strerror(errno.EDQUOT)}|disk is full")
 
 
 def begin(app, config):
@@ -65,11 +59,9 @@ def end(app, exception):
     """Note that nothing is half done; or say plainly that there was no room."""
     if exception is None and app.builder.name == "html":
         # a build with warnings has to warn again, and gets its status after this event
-        atexit.register(lambda: app.statuscode or _unfinished(app).unlink())
-    elif _full(exception):
-        logger.error(
-            "the disk is full: make room and build again; chapters that have run are kept"
-        )
+        atexit.register(lambda: app.statuscode or _unfinished(app).unlink(missing_ok=True))
+    elif FULL.search("".join(traceback.format_exception(exception))):
+        logger.error("the disk is full: make room and build again; what has run is kept")
 
 
 def choose(app, config):
@@ -90,13 +82,13 @@ def choose(app, config):
 
 def versions(packages):
     """Return Python's version and that of each of some packages, by name."""
-    return {"python": platform.python_version()} | {name: metadata.version(name) for name in packages}
+    return {"python": platform.python_version(), **{n: metadata.version(n) for n in packages}}
 
 
 def fingerprint(root, packages=(), variables=()):
     """Return a short name for all that outputs depend on, the cells of chapters aside.
 
-    That is the shared code and the data below `root`, and versions and environment variables by name.
+    That is shared code and data below `root`, and versions and environment variables by name.
     """
     around = {name: os.environ.get(name) for name in ("BOOK_SEEDS", *variables)}
     digest = hashlib.sha256(json.dumps([SETTLED, versions(packages), around]).encode())
@@ -144,45 +136,25 @@ def keep(folder, path, notebook, seconds):
     for cell in notebook.cells:
         if cell.cell_type == "code":
             cell.outputs = settled(cell.outputs)
-    bundle = CacheBundleIn(notebook, str(path), data={"execution_seconds": seconds})
+    bundle = CacheBundleIn(notebook, path, data={"execution_seconds": seconds})
     get_cache(folder).cache_notebook_bundle(bundle, check_validity=False, overwrite=True)
 
 
 def settled(outputs):
     """Return a cell's outputs without what changes from run to run although nothing has changed.
 
-    That is where Python keeps an object, the names that pandas gives to tables, and in how many
-    pieces a text came.
+    That is where Python keeps an object, and the names that pandas gives to tables.
     """
-    joined = []
-    for output in outputs:
-        last = joined[-1] if joined else {}
-        same = output["output_type"] == last.get("output_type") == "stream"
-        if same and output["name"] == last["name"]:
-            last["text"] += output["text"]
-        else:
-            joined.append(output)
-    for data in (output.get("data", {}) for output in joined):
+    for data in (output.get("data", {}) for output in outputs):
         if "text/plain" in data:
             data["text/plain"] = ADDRESS.sub("", data["text/plain"])
         if "text/html" in data:
             plain = STYLER.sub("", data["text/html"])
             name = f"T_{hashlib.sha256(plain.encode()).hexdigest()[:8]}"
             data["text/html"] = STYLER.sub(name, data["text/html"])
-    return joined
+    return outputs
 
 
 def _unfinished(app):
     """Return the path of a file that is there while a build runs, and after one that failed."""
     return Path(app.outdir).parent / ".unfinished"
-
-
-def _full(error):
-    """Return whether an error, or what led to it, is a want of room."""
-    while error is not None:
-        # the second is SQLite's
-        wanting = getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT)
-        if wanting or "disk is full" in str(error):
-            return True
-        error = error.__cause__ or error.__context__
-    return False

@@ -3,6 +3,7 @@
 import re
 from pathlib import PurePosixPath
 
+from nbclient.exceptions import CellExecutionError
 from sphinx.errors import ExtensionError
 
 FAILURE = re.compile(r"Traceback \(most recent call last\)|^.*\b\w*Warning: .*$", re.MULTILINE)
@@ -31,35 +32,28 @@ def in_words(error):
     return f"{error['ename']}: {error['evalue']}"
 
 
-def in_time(error, timeout):
-    """Say what ended a cell from outside."""
+def of_end(error, timeout):
+    """Say what ended a chapter whose outputs do not tell."""
     name = type(error).__name__
     return f"execution failed: {name}: {ENDED.get(name, str(error)).format(timeout)}"
 
 
-def of_notebook(notebook):
-    """Yield, in words, what is wrong with the outputs of a notebook."""
+def of_notebook(notebook, error=None, timeout=None):
+    """Return, in words, what is wrong with a notebook, which an error may have stopped."""
+    found = []
     for output in outputs(notebook):
         data = output.get("data", {})
         text = "".join(output.get("text", "")) + "".join(data.get("text/plain", ""))
         text = COLOUR.sub("", text)
         if output["output_type"] == "error":
-            yield in_words(output)
+            found.append(in_words(output))
         elif output.get("name") == "stderr":
-            yield f"text on stderr: {text.strip()}"
-        elif found := FAILURE.search(text):
-            yield f"warning or traceback in the output: {found[0].strip()}"
-
-
-def of_end(page, notebook, error, timeout):
-    """Return the fault of a chapter that did not come to its end, if its outputs do not tell."""
-    told = any(output["output_type"] == "error" for output in outputs(notebook))
-    return [] if told and type(error).__name__ not in ENDED else [(page, in_time(error, timeout))]
-
-
-def of_outputs(chapters):
-    """Return pairs of a page and a fault that its outputs hold."""
-    return [(page, fault) for page, ran in chapters.items() for fault in of_notebook(ran)]
+            found.append(f"text on stderr: {text.strip()}")
+        elif warned := FAILURE.search(text):
+            found.append(f"warning or traceback in the output: {warned[0].strip()}")
+    if error and not isinstance(error, CellExecutionError):
+        found.append(of_end(error, timeout))
+    return found
 
 
 def of_claims(chapters):

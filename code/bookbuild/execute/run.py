@@ -1,8 +1,8 @@
-"""Chapters executed, side by side, each in a kernel of its own: for a build, and for ``make claims``.
+"""Chapters executed, side by side, each in its kernel: for a build, and for ``make claims``.
 
-A build executes first and reads then. Before Sphinx reads a page, all chapters whose outputs are not
-in the cache run, and each is kept when it ends: a build that is killed loses none that has run. When
-all have ended, every fault is named at once; if there is none, MyST-NB finds all outputs in the cache.
+Before Sphinx reads a page, all chapters whose outputs are not in the cache run, and each is kept
+when it ends: a build that is killed loses none that has run. When all have ended, every fault is
+named at once; if there is none, MyST-NB finds all outputs in the cache.
 """
 
 import os
@@ -21,11 +21,8 @@ from bookbuild.execute import cache, faults
 logger = logging.getLogger(__name__)
 # a kernel takes about a gigabyte, and two waste nothing even on one core
 AT_ONCE = min(max(os.cpu_count() or 1, 2), 4)
-
-
-def setup(app):
-    """Connect to Sphinx."""
-    app.connect("env-before-read-docs", prepare)
+# in how many pieces a text comes is chance; and kernels have warnings that are none of a build's
+NBCLIENT = {"coalesce_streams": True, "extra_arguments": ["--log-level=ERROR"]}
 
 
 def prepare(app, env, docnames):
@@ -40,16 +37,17 @@ def prepare(app, env, docnames):
     missing = sorted((name for name in ran if not ran[name]), key=lambda n: -len(code(chapters[n])))
     if missing:
         logger.info("executing %d chapters, %d at a time", len(missing), min(AT_ONCE, len(missing)))
-    found = []
+    found, stopped = [], {}
     runs = side_by_side(missing, lambda name: execute(chapters[name], paths[name], timeout))
     for name, (error, seconds) in runs:
         if error is None:
             cache.keep(folder, paths[name], chapters[name], seconds)
             logger.info("%s has run, in %.0f s", name, seconds)
-        else:
-            found += faults.of_end(name, chapters[name], error, timeout)
-        ran[name] = chapters[name]
-    faults.refuse([*found, *faults.of_outputs(ran), *faults.of_claims(ran)])
+        ran[name], stopped[name] = chapters[name], error
+    for name, chapter in ran.items():
+        wrong = faults.of_notebook(chapter, stopped.get(name), timeout)
+        found += [(name, fault) for fault in wrong]
+    faults.refuse(found + faults.of_claims(ran))
 
 
 def code(chapter):
@@ -58,14 +56,13 @@ def code(chapter):
 
 
 def execute(chapter, path, timeout, allow_errors=False):
-    """Execute a notebook in the folder of its file, with so many seconds for each cell.
-
-    Its outputs come into it. What stopped it, or None, and the seconds it took are returned.
-    """
+    """Execute a notebook in its folder; return what stopped it, or None, and its seconds."""
     try:
         # Jupyter leaves the event loop of a thread open
         with closing(ensure_event_loop()):
-            ran = single_nb_execution(chapter, os.path.dirname(path), timeout, allow_errors)
+            ran = single_nb_execution(
+                chapter, os.path.dirname(path), timeout, allow_errors, **NBCLIENT
+            )
     except DeadKernelError as error:
         # jupyter-cache returns the other two ends, an error and a want of time
         return error, 0
@@ -73,25 +70,24 @@ def execute(chapter, path, timeout, allow_errors=False):
 
 
 def execute_under(chapter, path, timeout, environments):
-    """Execute a chapter again and again in one kernel, each time in another environment.
+    """Execute a chapter again and again in one kernel, each time under other environment variables.
 
-    Each environment is a dict of variables, which are set in the kernel before the chapter runs once
-    more. For each a pair is yielded: the outputs, up to those of a cell that raises, and what
-    stopped the chapter, in words, which is empty if nothing did.
+    Yield for each a pair: the outputs, up to those of a cell that raises, and what stopped the
+    chapter, in words, which is empty if nothing did.
     """
-    cells = []
+    cells, length = [], len(code(chapter)) + 1
     for variables in environments:
         cells.append(new_code_cell(f"import os\nos.environ.update({variables!r})"))
         cells += [new_code_cell(cell.source, metadata=cell.metadata) for cell in code(chapter)]
     whole = new_notebook(cells=cells, metadata=chapter.metadata)
     ended, _ = execute(whole, path, timeout, allow_errors=True)
-    for start in range(0, len(cells), len(code(chapter)) + 1):
+    for start in range(0, len(cells), length):
         outputs, error = [], ""
-        for cell in cells[start : start + len(code(chapter)) + 1]:
+        for cell in cells[start : start + length]:
             outputs += cell.outputs
             raised = [one for one in cell.outputs if one.output_type == "error"]
-            if raised or cell.execution_count is None:
-                error = faults.in_words(raised[0]) if raised else faults.in_time(ended, timeout)
+            if raised or (ended and cell.execution_count is None):
+                error = faults.in_words(raised[0]) if raised else faults.of_end(ended, timeout)
                 break
         yield outputs, error
 

@@ -1,20 +1,20 @@
-"""No luck: every chapter under sets of seeds and of machines, and how far each claim is from failing.
+"""No luck: chapters under sets of seeds and of machines, and how far claims are from failing.
 
-Run as ``python -m bookbuild.execute.seeds 24``, or with names of chapters after the number; ``make
-claims`` does.
+``make claims`` runs this as a module, with the number of sets and the names of chapters.
 """
 
-import csv
 import math
 import sys
 from pathlib import Path
-from statistics import NormalDist, fmean, stdev
+from statistics import fmean, stdev
+
+import pandas as pd
 
 from bookbuild import checkout
 from bookbuild.execute import cache, faults, run
 
-# standard errors of room that a claim asks for, as the book's own ledger does (tests/test_seeds.py);
-# and standard deviations, over the sets, between what is measured and what would be refused
+# standard errors of room that a claim asks for, in the book's ledger too (tests/test_seeds.py); and
+# standard deviations, over the sets, between what is measured and what would be refused
 ROOM, MARGIN = 5, 5
 # an exact number may move by so much, relative to itself or to one, from machine to machine
 EXACT = 1e-6
@@ -52,8 +52,9 @@ def measure(path, machine, seeds):
     ]
 
 
-def measure_all(jobs):
-    """Do several jobs of `measure`, side by side; return what all of them return."""
+def measure_all(paths, kinds):
+    """Return what `measure` does for all chapters and machines, side by side."""
+    jobs = [(path, *kind) for path in paths for kind in kinds]
     done = run.side_by_side(jobs, lambda job: measure(*job))
     return [one for _, several in done for one in several]
 
@@ -63,7 +64,7 @@ def tally(measured):
 
     Of each claim there are its chapter, name, kind, sentence, values, how often it failed, mean and
     standard deviation of its values, its mean standard error, its margin (`MARGIN` or more is
-    asked), and the chance that a build refuses it.
+    asked), and whether it moves although it is said to be exact.
     """
     records = {}
     for claims in measured:
@@ -75,15 +76,15 @@ def tally(measured):
 def _row(same):
     first, values = same[0], [claim["value"] for claim in same]
     row = {key: first[key] for key in ("chapter", "name", "kind", "says")}
-    row |= {"sets": len(same), "failures": sum(not claim["holds"] for claim in same), "values": values}
-    row |= {"mean": math.nan, "sd": 0.0, "se": 0.0}
-    row |= {"margin": math.inf, "chance": 0.0, "moves": False}
+    row |= {"sets": len(same), "failures": sum(not claim["holds"] for claim in same)}
+    row |= {"values": values, "moves": False}
+    row |= {"mean": math.nan, "sd": 0.0, "se": 0.0, "margin": math.inf}
     if first["kind"] == "exact":
         row["moves"] = any(_apart(value, values[0]) for value in values)
         return row
     if not all(isinstance(value, int | float) for value in values):
         # a value that is not finite is kept as a word; it counts as a failure above
-        return row | {"margin": -math.inf, "chance": 1.0}
+        return row | {"margin": -math.inf}
     row |= {"mean": fmean(values), "sd": _spread(values)}
     row["se"] = fmean(claim["se"] for claim in same)
     for sign, side in ((1, "low"), (-1, "high")):
@@ -93,7 +94,6 @@ def _row(same):
             spread = _spread(slack)
             margin = fmean(slack) / spread if spread else math.copysign(math.inf, fmean(slack))
             row["margin"] = min(row["margin"], margin)
-            row["chance"] += NormalDist().cdf(-margin)
     return row
 
 
@@ -118,34 +118,16 @@ def amiss(row):
     return ""
 
 
-def alarm(rows):
-    """Return the chance that one build, with seeds of its own, refuses any claim; a normal estimate."""
-    return 1 - math.prod(1 - min(1.0, row["chance"]) for row in rows)
-
-
 def report(rows, target):
-    """Print a line for each claim, thinnest margin last, and write all that was found as a table."""
-    columns = "chapter name kind failures sets mean sd se margin says values".split()
-    with target.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, columns, extrasaction="ignore")
-        writer.writeheader()
-        for row in rows:
-            shown = {key: f"{row[key]:.6g}" for key in ("mean", "sd", "se", "margin")}
-            values = [f"{v:.6g}" if isinstance(v, float) else str(v) for v in row["values"]]
-            writer.writerow(row | shown | {"values": "; ".join(values)})
-    print("failures  sets        mean          sd          se  margin  claim")
-    for row in sorted(rows, key=lambda row: (not row["failures"], row["margin"]), reverse=True):
-        if row["kind"] != "exact" or row["failures"] or row["moves"]:
-            print(
-                f"{row['failures']:8} {row['sets']:5} {row['mean']:11.5g} {row['sd']:11.3g} "
-                f"{row['se']:11.3g} {row['margin']:7.1f}  {row['chapter']}: {row['name']}"
-            )
+    """Print a line for each claim, thinnest margin last, and write all of it as a table."""
+    table = pd.DataFrame(rows).sort_values(["failures", "margin"], ascending=[True, False])
+    table.to_csv(target, index=False)
+    seen = table[(table.kind != "exact") | (table.failures > 0) | table.moves]
+    print(seen.drop(columns=["kind", "says", "values", "moves"]).to_string(index=False))
 
 
 def main(number, names):
-    """Measure the claims of all chapters, or of some, under so many sets; return the exit status."""
-    if not Path("_toc.yml").is_file():
-        sys.exit("no _toc.yml: run this at the top of the book")
+    """Measure the claims of all chapters or of some; return the exit status."""
     found = chapters()
     if missing := set(names) - found.keys():
         sys.exit(f"no chapters {' '.join(sorted(missing))}; there are {' '.join(found)}")
@@ -153,7 +135,7 @@ def main(number, names):
     checkout.adopt(settings)
     kinds = machines(number, settings)
     chosen = [path for name, path in found.items() if not names or name in names]
-    measured = measure_all([(path, *kind) for path in chosen for kind in kinds])
+    measured = measure_all(chosen, kinds)
     rows = tally(claims for claims, _ in measured)
     target = Path("_build", "claims.csv")
     target.parent.mkdir(exist_ok=True)
@@ -161,7 +143,6 @@ def main(number, names):
     wrong = sorted({error for _, error in measured if error})
     wrong += [f"{row['chapter']}: {row['name']} {why}" for row in rows if (why := amiss(row))]
     print(f"{len(rows)} claims, {number} sets of seeds on {len(kinds)} machines; table in {target}")
-    print(f"chance that one build meets a false alarm: {alarm(rows):.1e}")
     if wrong:
         print("\n".join(["these hold by luck, or not at all:", *(f"- {line}" for line in wrong)]))
     return 1 if wrong else 0

@@ -12,6 +12,8 @@ import lightningcss
 from fontTools import subset
 from fontTools.ttLib import TTFont
 
+from bookbuild import checkout
+
 PRESS = Path(__file__).resolve().parents[1]
 # what the theme's templates would load by themselves, before and after the files Sphinx knows of
 THEME_STYLES = ["basic.css", "styles/pydata-sphinx-theme.css"]
@@ -25,40 +27,21 @@ ICON_FONT = re.compile(r"Font Awesome.*?url\(([^)]*\.woff2)\)", re.DOTALL)
 ADDRESS = re.compile(r"url\(\s*(['\"]?)(?![a-z]+:|/|#)([^)'\"]+)\1\s*\)")
 
 
-def setup(app):
-    """Connect to Sphinx."""
-    app.add_config_value("bookbuild_digest", "", "html")
-    app.connect("config-inited", prepare)
-    app.connect("builder-inited", begin)
-    # after all who add files to a page, and after the theme has written its colours of code
-    app.connect("html-page-context", gather, priority=900)
-    app.connect("build-finished", bundle, priority=900)
-
-
 def prepare(app, config):
-    """Put the press's templates before the theme's; print all anew when they or an asset changed."""
+    """Put the press's templates before the theme's; note changes of the press and of assets."""
+    # of each kind the names of files, in the order in which pages load them
+    app.bookbuild_files = {"css_files": {}, "script_files": {}}
     # as seen from the book, for Sphinx writes a digest of this setting into the site
     templates = PRESS / "pages" / "templates"
     config.templates_path.insert(0, os.path.relpath(templates, Path(app.confdir).resolve()))
-    folders = [PRESS, *(Path(app.srcdir) / folder for folder in config.html_static_path)]
-    # in an order that does not hang on where the folders are
-    files = [file for folder in folders for file in sorted(folder.rglob("*"))]
-    content = [file.read_bytes() for file in files if file.is_file() and file.suffix != ".pyc"]
-    config.bookbuild_digest = hashlib.sha256(b"".join(content)).hexdigest()
-
-
-def begin(app):
-    """Make room for the names of the files, in the order in which pages load them."""
-    app.bookbuild_files = {"css_files": {}, "script_files": {}}
+    config.bookbuild_press = _digest([PRESS])
+    config.bookbuild_assets = _digest(Path(app.srcdir, name) for name in config.html_static_path)
 
 
 def gather(app, pagename, templatename, context, doctree):
-    """Take a page's style sheets and scripts from it, and note them for the bundle.
-
-    Scripts without a file are left out: they set options of a search as one types, which the book
-    does not have.
-    """
+    """Take a page's style sheets and scripts from it, and note them for the bundle."""
     if app.builder.name == "html":
+        # scripts without a file set options of a search as one types, which the book has not
         for kind, noted in app.bookbuild_files.items():
             files = [str(file.filename) for file in context[kind] if file.filename]
             noted.update(dict.fromkeys(name.removeprefix("_static/") for name in files))
@@ -74,8 +57,8 @@ def bundle(app, exception):
     css, js = app.bookbuild_files.values()
     if exception is not None or not css:
         # some are written even where no page is printed, and pages have them from the bundle
-        if (static / "book.css").exists():
-            for sheet in set(static.glob("*.css")) - {static / "book.css"}:
+        for sheet in static.glob("*.css") if (static / "book.css").exists() else ():
+            if sheet.name != "book.css":
                 sheet.unlink()
         return
     styles, scripts = [*THEME_STYLES, *css], [name for name in js if name not in APART]
@@ -85,10 +68,8 @@ def bundle(app, exception):
     pages = [page for page in Path(app.outdir).rglob("*.html") if static not in page.parents]
     sheet = "\n".join(_style(static, name) for name in styles)
     sheet = purge(sheet, [code, *(page.read_text("utf-8") for page in pages)])
-    for name, text in (("book.css", with_few_icons(sheet, static)), ("book.js", code)):
-        # never half a file in the place of a whole one
-        (static / f"{name}.new").write_text(text, "utf-8")
-        os.replace(static / f"{name}.new", static / name)
+    checkout.write(static / "book.css", with_few_icons(sheet, static).encode())
+    checkout.write(static / "book.js", code.encode())
     for name in [*styles, *scripts]:
         (static / name).unlink()
     for folder in ("locales", "scripts", "styles", "vendor"):
@@ -96,10 +77,7 @@ def bundle(app, exception):
 
 
 def purge(sheet, texts):
-    """Return a style sheet without spaces and without rules for names that are in none of the texts.
-
-    These are all pages, and all scripts that may give names to elements.
-    """
+    """Return a style sheet without spaces, and without rules for names in none of the texts."""
     known = set().union(*map(NAME.findall, texts))
     unused = set(SELECTOR.findall(sheet)) - known
     return lightningcss.process_stylesheet(sheet, unused_symbols=unused, minify=True)
@@ -137,6 +115,13 @@ def shrink(path, characters):
     written = io.BytesIO()
     font.save(written)
     return written.getvalue()
+
+
+def _digest(folders):
+    # in an order that does not hang on where the folders are
+    files = [file for folder in folders for file in sorted(folder.rglob("*"))]
+    content = [file.read_bytes() for file in files if file.is_file() and file.suffix != ".pyc"]
+    return hashlib.sha256(b"".join(content)).hexdigest()
 
 
 def _style(static, name):

@@ -2,12 +2,13 @@
 
 import hashlib
 import io
-import os
 import re
 from pathlib import Path
 
 import resvg_py
 from PIL import Image
+
+from bookbuild import checkout
 
 IMAGE = re.compile(r'<img (?=[^>]*\bsrc="([^"]+\.svg)")')
 # matplotlib's sizes are in points; a screen's are in pixels, of which 96 are 72 points
@@ -16,30 +17,17 @@ PIXELS = 96 / 72
 # places are in points too; scales, as of letters, are not and stay
 PLACES = re.compile(r' (?:d|x|y)="[^"]*"')
 LONG = re.compile(r"(?<=\d\.\d\d)\d+")
-# enough for curves with soft edges in the book's palette
-COLOURS = 128
-
-
-def setup(app):
-    """Connect to Sphinx."""
-    app.connect("html-page-context", reserve)
-    app.connect("build-finished", shorten)
 
 
 def reserve(app, pagename, templatename, context, doctree):
     """Give every picture of a page its size, and let all but the first wait for a reader."""
     if app.builder.name == "html" and "body" in context:
-        sources = {name: source for source, name in app.builder.images.items()}
-        context["body"] = with_sizes(
-            context["body"], lambda name: Path(app.srcdir) / sources[name]
-        )
+        files = {name: Path(app.srcdir, source) for source, name in app.builder.images.items()}
+        context["body"] = with_sizes(context["body"], files.get)
 
 
 def with_sizes(body, find):
-    """Return HTML whose pictures have sizes and, but for the first, wait.
-
-    `find` returns the path of a picture's file by its name.
-    """
+    """Return HTML whose pictures, which `find` has by their names, have sizes; and most wait."""
     count = 0
 
     def sized(found):
@@ -53,10 +41,7 @@ def with_sizes(body, find):
 
 
 def shorten(app, exception):
-    """Cut coordinates to a hundredth of a point, finer than any screen: a quarter of the bytes.
-
-    Pictures that pages had before, and no page has now, are deleted.
-    """
+    """Cut coordinates to a hundredth of a point, for any screen; delete what no page shows."""
     if exception is None and app.builder.name == "html":
         shown = {name for _, name in app.env.images.values()}
         for picture in (Path(app.outdir) / "_images").glob("*.svg"):
@@ -68,17 +53,11 @@ def shorten(app, exception):
 
 
 def as_png(drawn, folder):
-    """Return an SVG of matplotlib's as PNG, for two dots a pixel, and its width in pixels.
-
-    Each takes a while, so it is kept in a folder from one build to the next.
-    """
+    """Return an SVG of matplotlib's as PNG, two dots a pixel, kept in a folder, and its width."""
     kept = folder / f"{hashlib.sha256(drawn.encode()).hexdigest()[:32]}.png"
     if not kept.exists():
         folder.mkdir(parents=True, exist_ok=True)
-        # never half a picture in the place of a whole one
-        new = kept.with_suffix(f".{os.getpid()}")
-        new.write_bytes(_rasterised(drawn))
-        os.replace(new, kept)
+        checkout.write(kept, _rasterised(drawn))
     return kept.read_bytes(), _pixels(SIZE.search(drawn)[1])
 
 
@@ -88,7 +67,8 @@ def _rasterised(drawn):
         ground = Image.new("RGB", picture.size, "white")
         ground.paste(picture, mask=picture.getchannel("A"))
     written = io.BytesIO()
-    ground.quantize(COLOURS).save(written, "PNG", optimize=True)
+    # enough for curves with soft edges in the book's palette
+    ground.quantize(128).save(written, "PNG", optimize=True)
     return written.getvalue()
 
 

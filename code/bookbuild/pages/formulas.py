@@ -13,12 +13,6 @@ logger = logging.getLogger(__name__)
 CALL = "module.exports.renderToString(dukpy.tex, {displayMode: dukpy.display})"
 
 
-def setup(app):
-    """Connect to Sphinx."""
-    inline, block = (visit_inline, None), (visit_block, None)
-    app.add_html_math_renderer("built", inline_renderers=inline, block_renderers=block)
-
-
 @functools.cache
 def _engine():
     """Return a JavaScript interpreter that has read KaTeX."""
@@ -30,11 +24,7 @@ def _engine():
 
 @functools.cache
 def render(tex, display=False):
-    """Return a formula in LaTeX as HTML, with MathML beside it for screen readers.
-
-    It stands in a line, or in display on one of its own. A `ValueError` says that KaTeX cannot read
-    it, and why.
-    """
+    """Return LaTeX as HTML, with MathML for screen readers; a `ValueError` says what is wrong."""
     try:
         return _engine().evaljs(CALL, tex=tex, display=display)
     except dukpy.JSRuntimeError as error:
@@ -67,3 +57,7 @@ def _print(translator, node, display):
         translator.body.append(render(node.astext(), display))
     except ValueError as error:
         logger.warning("formula: %s", error, location=node)
+
+
+# as Sphinx wants them: for the beginning of a node, and for its end
+INLINE, BLOCK = (visit_inline, None), (visit_block, None)

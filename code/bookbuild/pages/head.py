@@ -1,15 +1,9 @@
-"""What a page says of itself: what it may load, and what search engines and link previews read.
-
-A page on GitHub Pages cannot set headers, so its Content-Security-Policy stands in a meta element; of
-what it could say, only ``frame-ancestors`` and reports have no force there.
-"""
+"""What a page says of itself: what it may load, and what search engines and link previews read."""
 
 import base64
 import hashlib
-import html
 import json
 import posixpath
-import re
 from pathlib import Path
 from xml.sax.saxutils import escape
 
@@ -20,53 +14,23 @@ from bookbuild.execute import cache, faults
 # the one script that stands in the page itself: the page would jump if it came later
 SCRIPT = (Path(__file__).parent / "templates" / "mode.js").read_text("utf-8")
 DIGEST = base64.b64encode(hashlib.sha256(SCRIPT.encode()).digest()).decode()
-# the page's own host, and nothing else; figures and formulas are placed by styles of their own
-POLICY = (
-    f"default-src 'none'; script-src 'self' 'sha256-{DIGEST}'; style-src 'self' 'unsafe-inline'; "
-    "img-src 'self' data:; font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'"
-)
 CARD = "_static/card.png"
-TAG = re.compile(r"<[^>]*>")
-SITEMAP = """<?xml version="1.0" encoding="UTF-8"?>
-<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">
-{}
-</urlset>
-"""
-
-
-def setup(app):
-    """Connect to Sphinx."""
-    app.connect("html-page-context", describe)
-    app.connect("build-finished", write)
+XML = '<?xml version="1.0" encoding="UTF-8"?>'
+URLSET = '<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">'
 
 
 def describe(app, pagename, templatename, context, doctree):
-    """Give the page's template its policy, its description, and both as a learning resource."""
-    context["mode_script"], context["policy"] = SCRIPT, POLICY
+    """Give the page's template its script, its description, the book's card, and a filter."""
     found = doctree.findall(nodes.meta) if doctree else ()
-    said = next((meta["content"] for meta in found if meta.get("name") == "description"), None)
-    context["description"] = said
+    said = (meta["content"] for meta in found if meta.get("name") == "description")
+    context |= {"mode_script": SCRIPT, "mode_digest": DIGEST, "description": next(said, None)}
+    context |= {"author": app.config.author, "as_json": as_json}
     context["card"] = posixpath.join(app.config.html_baseurl, CARD)
-    context["resource"] = resource(app.config, pagename, context) if said else None
 
 
-def resource(config, pagename, context):
-    """Return a page in the words of schema.org, as JSON that may stand in a script element.
-
-    `context` is that of the page's template: title, description and, if known, address.
-    """
-    kind = "LearningResource"
-    book = {"@type": ["Book", kind], "name": config.html_title, "inLanguage": config.language}
-    title = html.unescape(TAG.sub("", context["title"]))
-    chapter = {"@type": ["Chapter", kind], "name": title, "isPartOf": book}
-    page = {"@context": "https://schema.org"} | (book if pagename == config.root_doc else chapter)
-    page |= {"description": context["description"], "isAccessibleForFree": True}
-    page["author"] = {"@type": "Organization", "name": config.author}
-    page["learningResourceType"] = "interactive textbook"
-    if context.get("pageurl"):
-        page["url"] = context["pageurl"]
-    # a description may not end the element
-    return json.dumps(page, ensure_ascii=False).replace("<", "\\u003c")
+def as_json(text):
+    """Return a text as JSON that may stand in a script element, which it may not end."""
+    return json.dumps(text, ensure_ascii=False).replace("<", "\\u003c")
 
 
 def write(app, exception):
@@ -87,4 +51,4 @@ def write(app, exception):
 def sitemap(addresses):
     """Return some addresses in the protocol of sitemaps.org."""
     lines = [f"<url><loc>{escape(address)}</loc></url>" for address in addresses]
-    return SITEMAP.format("\n".join(lines))
+    return "\n".join([XML, URLSET, *lines, "</urlset>", ""])

@@ -39,13 +39,6 @@ class FactsDirective(SphinxDirective):
         return [table(["what", "which"], rows, "build-facts")]
 
 
-def setup(app):
-    """Connect to Sphinx."""
-    app.add_directive("ledger", LedgerDirective)
-    app.add_directive("build-facts", FactsDirective)
-    app.connect("env-get-outdated", borrowers)
-
-
 def borrowers(app, env, added, changed, removed):
     """Have pages that show measurements of others read anew whenever any page is."""
     if not (added or changed or removed):
@@ -63,7 +56,8 @@ def table(heads, rows, name):
             entries = [nodes.entry("", nodes.paragraph("", "", cell)) for cell in line]
             part += nodes.row("", *entries)
         group += part
-    return nodes.table("", group, classes=[name])
+    # what is said in a ledger is word for word what was claimed
+    return nodes.table("", group, classes=[name], support_smartquotes=False)
 
 
 def _row(page, claim):

@@ -1,4 +1,4 @@
-"""What Sphinx, pandas and pybtex write, put right: for screen readers, for the eye and for the search."""
+"""What Sphinx, pandas and pybtex write, put right: for eyes, screen readers and the search."""
 
 import json
 import re
@@ -12,19 +12,10 @@ MENDS = [
     # items of a list whose role is for other places, and deprecated
     (re.compile(r'role="doc-biblioentry"'), 'role="listitem"'),
     # a long signature is a list of its parameters, not of definitions without terms
-    (
-        re.compile(r'<dl>((?:\s*<dd><em class="sig-param">.*?</em>,</dd>)+)\s*</dl>'),
-        lambda found: f'<ul class="sig-params">{re.sub("<(/?)dd>", r"<\1li>", found[1])}</ul>',
-    ),
+    (re.compile(r'<dl>((?:\s*<dd><em class="sig-param">.*?</em>,</dd>)+)\s*</dl>'),
+     lambda found: f'<ul class="sig-params">{re.sub("<(/?)dd>", r"<\1li>", found[1])}</ul>'),
 ]
 INDEX = "Search.setIndex("
-
-
-def setup(app):
-    """Connect to Sphinx."""
-    app.connect("doctree-resolved", set_minus)
-    app.connect("html-page-context", mend)
-    app.connect("build-finished", tidy)
 
 
 def set_minus(app, doctree, docname):
@@ -58,9 +49,8 @@ def tidied(written):
     """
     index = json.loads(written.removeprefix(INDEX).removesuffix(")"))
     for kind in ("alltitles", "indexentries", "objects", "terms", "titleterms"):
-        places = {
-            word: sorted(at, key=str) if isinstance(at, list) else at
-            for word, at in index[kind].items()
-        }
-        index[kind] = {word: at for word, at in places.items() if at != []}
+        for word, at in list(index[kind].items()):
+            index[kind][word] = sorted(at, key=str) if isinstance(at, list) else at
+            if at == []:
+                del index[kind][word]
     return f"{INDEX}{json.dumps(index, sort_keys=True, separators=(',', ':'))})"

@@ -14,11 +14,9 @@ from bookbuild.takeaway import printed
 # a page of a book stands upright
 COVER, GROUND = (1200, 1600), "#00609b"
 # what stands between a function and what it is applied to; browsers leave no space for it
-APPLIED = "\u2061"
-MEDIA = {
-    ".css": "text/css", ".png": "image/png", ".svg": "image/svg+xml",
-    ".xhtml": "application/xhtml+xml",
-}
+APPLIED, SPACE = "\u2061", '<mspace width="0.1667em"></mspace>'
+MEDIA = {".css": "text/css", ".png": "image/png"}
+MEDIA |= {".svg": "image/svg+xml", ".xhtml": "application/xhtml+xml"}
 # zip files know of no time before it
 NO_DATE = (1980, 1, 1, 0, 0, 0)
 
@@ -48,8 +46,7 @@ def as_xml(article):
         math.semantics.unwrap()
         for function in math.find_all("mo", string=APPLIED):
             if getattr(function.find_next_sibling(), "text", "(") not in "([|":
-                space = BeautifulSoup('<mspace width="0.1667em"></mspace>', "html.parser")
-                function.insert_after(space)
+                function.insert_after(BeautifulSoup(SPACE, "html.parser"))
         formula.replace_with(math)
     for frame in article.select(".katex-display"):
         frame.unwrap()
@@ -60,7 +57,7 @@ def as_xml(article):
 
 
 def cover(card):
-    """Return the picture of the book upright, as PNG: the card beside links to it, with more room."""
+    """Return the card beside links to the book upright, with more room, as PNG."""
     page = Image.new("RGB", COVER, GROUND)
     page.paste("white", (0, COVER[1] // 8, COVER[0], COVER[1] * 7 // 8))
     with Image.open(card) as picture:

@@ -1,4 +1,4 @@
-"""Chapters as notebooks in which a reader meets no press: to download from the pages, and to launch.
+"""Chapters as notebooks in which a reader meets no press: to download, and to launch.
 
 ``python -m bookbuild.takeaway.notebooks FOLDER``, at the top of the book, writes those for a
 JupyterLab where the book is installed; Binder's postBuild and ``make lab`` run it.
@@ -6,11 +6,11 @@ JupyterLab where the book is installed; Binder's postBuild and ``make lab`` run 
 
 import ast
 import base64
-import hashlib
 import re
 import sys
 from pathlib import Path
 
+import jinja2
 import nbformat
 from nbformat.v4 import new_notebook
 
@@ -25,27 +25,12 @@ DATA = re.compile(r"\"(data/[\w.-]+)\"")
 # a link from one page to another in what a cell shows
 HOME = re.compile(r'(href=")(?=[\w-]+\.html)')
 # what a folded cell shows of itself is its first line
-FOLDED = {
-    "remove-input": "checks of what the text says",
-    "hide-input": "code of the figure",
-    "hide-cell": "solution",
-}
-DOWNLOADS = {
-    "": (".ipynb", "Download the notebook, to run"),
-    "-executed": (".ipynb, executed", "Download the notebook with its outputs"),
-}
-TO_INSTALL = """To run it you need Python 3.12 or later, and once, in a terminal:
-
-```
-pip install "{}"
-```
-
-This installs JupyterLab too; `jupyter lab` opens the notebook. \
-Numbers of figures and formulas are the book's."""
-TO_RUN = (
-    "*Run → Run All Cells* runs it. The numbers in its sentences are then those of your run, and "
-    "what is folded opens at a click."
-)
+FOLDED = {"remove-input": "checks of what the text says", "hide-input": "code of the figure"}
+FOLDED["hide-cell"] = "solution"
+DOWNLOADS = {"": (".ipynb", "Download the notebook, to run")}
+DOWNLOADS["-executed"] = (".ipynb, executed", "Download the notebook with its outputs")
+# what stands above a notebook
+HEAD = jinja2.Template((Path(__file__).parent / "templates/notebook.md").read_text("utf-8"))
 # a cell that writes a data file, so that a notebook needs no other file
 DATA_CELL = '''# the data, so that this notebook needs no other file
 from pathlib import Path
@@ -53,14 +38,6 @@ from pathlib import Path
 Path("data").mkdir(exist_ok=True)
 Path("{}").write_text("""\\
 {}""");'''
-
-
-def setup(app):
-    """Connect to Sphinx."""
-    app.connect("builder-inited", gather)
-    # after the theme has made its buttons
-    app.connect("html-page-context", offer, priority=900)
-    app.connect("build-finished", publish)
 
 
 def gather(app):
@@ -93,24 +70,26 @@ def place(page, kind=""):
     return f"notebooks/{Path(page).name}{kind}.ipynb"
 
 
-def notebook(book, page, head, root, *, site=None, numbers=None, outputs=None, pictures=None):
-    """Return a chapter of a `bookbuild.takeaway.prose.Book` as a notebook, with some words above.
+def notebook(book, page, site=None, *, install="", numbers=None, outputs=None, pictures=None):
+    """Return a chapter of a `bookbuild.takeaway.prose.Book` as a notebook.
 
-    `root` is the top of the book, `site` the address of the published one, for links; `numbers` are
-    those of `bookbuild.takeaway.prose.Prose`; `outputs` are lists, for each code cell that of a run,
-    whose pictures are kept in the folder `pictures`.
+    `site` is the address of the published book, `install` what pip is asked for; `outputs` are
+    lists, for each code cell that of a run, whose pictures are kept in the folder `pictures`.
     """
-    text, cells, count = prose.Prose(book, page, numbers, site), [_text(head)], 0
+    text, count = prose.Prose(book, page, numbers, site), 0
+    name, title = (book.targets[f"{Path(one).name}.md"][2] for one in ("index", page))
+    cells = [_text(HEAD.render(book=name, title=title, page=page, site=site, install=install))]
     for cell in book.pages[page].cells:
         if cell.cell_type == "markdown":
             cells.append(_text(text.plain(cell.source)))
             continue
         for name in DATA.findall(cell.source):
-            content = (Path(root) / page).parent.joinpath(name).read_text("utf-8")
-            cells.append(_folded(DATA_CELL.format(name, content)))
-        made = _code(SILENCE.sub("", cell.source), cell)
+            content = (book.root / page).parent.joinpath(name).read_text("utf-8")
+            cells.append(_run(DATA_CELL.format(name, content), "remove-input"))
+        source = SILENCE.sub("", cell.source)
         if count == 0 and numbers is None:
-            made.source = f"{book.settings['bookbuild_measured']}\n{made.source}"
+            source = f"{book.settings['bookbuild_measured']}\n{source}"
+        made = _code(source, cell)
         if outputs:
             made.outputs = [_bare(output, site, pictures) for output in outputs[count]]
             made.execution_count = count + 1
@@ -128,36 +107,27 @@ def notebook(book, page, head, root, *, site=None, numbers=None, outputs=None, p
 
 def publish(app, exception):
     """Write each chapter into the site as a notebook, as it is and as it was executed."""
-    config, out, root = app.config, Path(app.outdir), app.srcdir
+    config, out = app.config, Path(app.outdir)
     if exception or app.builder.name != "html" or config.nb_execution_mode != "cache":
         return
     # the theme's copies of the chapters as they left the press
     for copy in (out / "_sources").rglob("*.ipynb"):
         copy.unlink()
-    book, site, folder = app.bookbuild_book, config.html_baseurl or None, out / "notebooks"
-    install = _installing(root, config.bookbuild_package)
-    # all that notebooks depend on; the cache's folder is named by what they were executed with
-    about = [site, install, config.bookbuild_digest, config.nb_execution_cache_path]
-    digest = hashlib.sha256(repr(about).encode())
-    files = [f for f in Path(root, "book").rglob("*") if f.suffix in (".md", ".bib", ".csv")]
-    for file in sorted([*files, Path(root, "_toc.yml")]):
-        digest.update(file.read_bytes())
-    stamp = out.parent / ".notebooks"
-    if folder.exists() and stamp.exists() and stamp.read_text("utf-8") == digest.hexdigest():
+    book, site, stamp = app.bookbuild_book, config.html_baseurl or None, out.parent / ".notebooks"
+    install = _installing(app.srcdir, config.bookbuild_package)
+    # pages are printed whenever anything else changes that notebooks depend on
+    if not app.bookbuild_files["css_files"] and stamp.exists() and stamp.read_text() == install:
         return
-    folder.mkdir(exist_ok=True)
+    (out / "notebooks").mkdir(exist_ok=True)
     ran = {page: cache.executed(app, page) for page in book.pages}
     numbers = {(page, name): value for page, one in ran.items() for name, value in _glued(one)}
+    known = {"install": install, "numbers": numbers, "pictures": out.parent / ".pictures"}
     for page in book.chapters:
-        head = f"{origin(book, page, site)} {install}"
         outputs = [cell.outputs for cell in ran[page].cells if cell.cell_type == "code"]
         for kind, shown in (("", None), ("-executed", outputs)):
-            made = notebook(
-                book, page, head, root, site=site, numbers=numbers, outputs=shown,
-                pictures=out.parent / ".pictures",
-            )
+            made = notebook(book, page, site, outputs=shown, **known)
             (out / place(page, kind)).write_text(nbformat.writes(made), "utf-8")
-    stamp.write_text(digest.hexdigest(), "utf-8")
+    stamp.write_text(install)
 
 
 def write(root, folder, site=None):
@@ -168,8 +138,8 @@ def write(root, folder, site=None):
     book, folder, kept = prose.read(root), Path(folder), []
     folder.mkdir(parents=True, exist_ok=True)
     for page in book.chapters:
-        path, head = folder / f"{Path(page).name}.ipynb", f"{origin(book, page, site)} {TO_RUN}"
-        text = nbformat.writes(notebook(book, page, head, root, site=site))
+        path = folder / f"{Path(page).name}.ipynb"
+        text = nbformat.writes(notebook(book, page, site))
         if path.exists() and path.read_text("utf-8") != text:
             kept.append(path)
         else:
@@ -177,19 +147,11 @@ def write(root, folder, site=None):
     return kept
 
 
-def origin(book, page, site):
-    """Return where a notebook comes from, in Markdown."""
-    name, title = (book.targets[f"{Path(one).name}.md"][2] for one in ("index", page))
-    if not site:
-        return f"From *{name}*: the chapter *{title}*."
-    return f"From *[{name}]({site})*: the chapter [{title}]({site}{page}.html)."
-
-
 def _installing(root, package):
     """Say how to get what a notebook imports."""
-    repository, extra = checkout.repository(root), package[package.index("[") :]
-    commit = f"{package} @ git+{repository}@{checkout.revision(root)}#subdirectory=code"
-    return TO_INSTALL.format(commit if repository else f"./code{extra}")
+    if repository := checkout.repository(root):
+        return f"{package} @ git+{repository}@{checkout.revision(root)}#subdirectory=code"
+    return f"./code{package[package.index('[') :]}"
 
 
 def _glued(notebook):
@@ -204,23 +166,19 @@ def _text(source):
     return nbformat.from_dict({"cell_type": "markdown", "metadata": {}, "source": source})
 
 
-def _run(source, **metadata):
-    """Return a cell of code."""
-    cell = {"cell_type": "code", "source": source, "outputs": [], "execution_count": None}
-    return nbformat.from_dict(cell | {"metadata": metadata})
-
-
 def _code(source, cell):
     """Return a code cell, folded where it is folded or left out in the page."""
     prompt = cell.metadata.get("mystnb", {}).get("code_prompt_show", "").removeprefix("Show ")
     for tag in FOLDED.keys() & set(prose.tags(cell)):
-        return _folded(f"# {prompt or FOLDED[tag]}\n{source}", tag)
+        return _run(f"# {prompt or FOLDED[tag]}\n{source}", tag)
     return _run(source)
 
 
-def _folded(source, tag="remove-input"):
-    outputs = {"outputs_hidden": True} if tag == "hide-cell" else {}
-    return _run(source, jupyter={"source_hidden": True} | outputs)
+def _run(source, tag=""):
+    """Return a cell of code, folded if it has a tag."""
+    hidden = {"source_hidden": True} | ({"outputs_hidden": True} if tag == "hide-cell" else {})
+    cell = {"cell_type": "code", "source": source, "outputs": [], "execution_count": None}
+    return nbformat.from_dict(cell | {"metadata": {"jupyter": hidden} if tag else {}})
 
 
 def _bare(output, site, pictures):
@@ -242,7 +200,6 @@ def _bare(output, site, pictures):
 
 
 if __name__ == "__main__":
-    REPOSITORY = checkout.repository()
-    SITE = checkout.address(REPOSITORY) if REPOSITORY else None
+    SITE = (url := checkout.repository()) and checkout.address(url)
     for kept in write(".", sys.argv[1], SITE):
         print(f"{kept} differs from its chapter and was kept; delete it to have it made anew")

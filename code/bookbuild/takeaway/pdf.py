@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 import pikepdf
@@ -27,12 +28,11 @@ BROWSERS = (
     "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
     "/Applications/Chromium.app/Contents/MacOS/Chromium",
 )
-QUIET = (
-    *("--no-sandbox", "--disable-quic", "--no-first-run", "--disable-background-networking"),
-    *("--disable-component-update", "--disable-sync"),
-)
+QUIET = ["--no-sandbox", "--disable-quic", "--no-first-run", "--disable-background-networking"]
+QUIET += ["--disable-component-update", "--disable-sync"]
 HOW = "install Chromium or Google Chrome, or set CHROMIUM to the path of one"
-# where none is: Playwright's own; and the system's, of Debian and Ubuntu, for whoever may install it
+NONE = f"no browser can be had: {HOW}"
+# where none is: Playwright's own; and that of Debian and Ubuntu, for whoever may install it
 GET = (
     [sys.executable, "-m", "playwright", "install", "--no-shell", "chromium"],
     ["apt-get", "update", "-qq"],
@@ -41,13 +41,9 @@ GET = (
 # seconds after which a download is given up, and milliseconds for each try to reach a server
 PATIENCE, TRY = 300, "10000"
 # links that say neither a number nor a term
-TO_PAGES = (
-    'a[href^="#"]:not([class]):not(.checked *, .citation *), '
-    'a[href^="#"]:has(> :is(.std-ref, .std-doc))'
-)
-DRAWN = """Promise.all([
-  document.fonts.ready, ...[...document.images].map((image) => image.decode())
-]).then(() => null)"""
+TO_PAGES = 'a[href^="#"]:not([class]):not(.checked *, .citation *)'
+TO_PAGES += ', a[href^="#"]:has(> :is(.std-ref, .std-doc))'
+DRAWN = "Promise.all([document.fonts.ready, ...[...document.images].map((one) => one.decode())])"
 
 
 def find_browser():
@@ -60,25 +56,24 @@ def _playwrights():
     """Return the path of Playwright's own Chromium if it is there and has all it needs, or None."""
     with sync_playwright() as playwright:
         path = playwright.chromium.executable_path
-    try:
+    with suppress(OSError, subprocess.SubprocessError):
         subprocess.run([path, "--version"], capture_output=True, timeout=PATIENCE, check=True)
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return path
+        return path
+    return None
 
 
 def get_browser():
     """Return the path of a Chromium, which is got where there is none, or None."""
-    said = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    environ = {"DEBIAN_FRONTEND": "noninteractive", "PLAYWRIGHT_DOWNLOAD_CONNECTION_TIMEOUT": TRY}
+    environ = os.environ | {"PLAYWRIGHT_DOWNLOAD_CONNECTION_TIMEOUT": TRY}
+    environ["DEBIAN_FRONTEND"] = "noninteractive"
+    # no pipe: what a command leaves behind would hold its other end
+    quiet = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
     for command in GET:
         if found := find_browser():
             return found
         print(f"no browser found, trying: {' '.join(command)}", file=sys.stderr, flush=True)
-        try:
-            subprocess.run(command, env=os.environ | environ, timeout=PATIENCE, check=False, **said)
-        except (OSError, subprocess.TimeoutExpired):
-            continue
+        with suppress(OSError, subprocess.TimeoutExpired):
+            subprocess.run(command, env=environ, timeout=PATIENCE, check=False, **quiet)
     return find_browser()
 
 
@@ -117,10 +112,9 @@ def document(book, site, pages):
         for number in chapter.article.select("a > .page"):
             number.string = f"(p. {pages.get(number.parent['href'][1:], 100)})"
     feet = {"contents": "Contents"} | {chapter.name: chapter.title for chapter in book}
-    return printed.PAPER.get_template("book.html").render(
-        book=book, sheet=(site / "_static" / "book.css").resolve().as_uri(), feet=feet,
-        pages=pages, edition=checkout.edition(),
-    )
+    known = {"book": book, "feet": feet, "pages": pages, "edition": checkout.edition()}
+    known["sheet"] = (site / "_static" / "book.css").resolve().as_uri()
+    return printed.PAPER.get_template("book.html").render(**known)
 
 
 def print_book(book, site, browser):
@@ -134,13 +128,12 @@ def print_book(book, site, browser):
         for _ in range(6):
             Path(file.name).write_text(document(book, site, known), "utf-8")
             page.goto(Path(file.name).as_uri())
-            page.evaluate(DRAWN)
+            page.evaluate(f"{DRAWN}.then(() => null)")
             reader = pypdf.PdfReader(io.BytesIO(page.pdf(
                 prefer_css_page_size=True, print_background=True, tagged=True, outline=True
             )))
-            places = reader.named_destinations.items()
-            number = reader.get_destination_page_number
-            found = {name.removeprefix("/"): number(place) + 1 for name, place in places}
+            places, at = reader.named_destinations.items(), reader.get_destination_page_number
+            found = {name.removeprefix("/"): at(place) + 1 for name, place in places}
             if found == known:
                 return reader
             known = found
@@ -159,21 +152,17 @@ def finish(reader, book):
     writer.metadata = about | {"/Subject": facts["description"]}
     writer.root_object[NameObject("/Lang")] = TextStringObject(facts["inLanguage"])
     writer.create_viewer_preferences().display_doctitle = True
-    written, small = io.BytesIO(), io.BytesIO()
+    written, small, packed = io.BytesIO(), io.BytesIO(), pikepdf.ObjectStreamMode.generate
     writer.write(written)
     # what screen readers are told is more than half of the file, and lies there unpacked
-    packed = {"object_stream_mode": pikepdf.ObjectStreamMode.generate, "deterministic_id": True}
     with pikepdf.open(written) as whole:
-        whole.save(small, **packed)
+        whole.save(small, object_stream_mode=packed, deterministic_id=True)
     return small.getvalue()
 
 
 def main(site=printed.SITE):
     """Print the book."""
-    found = get_browser()
-    if found is None:
-        sys.exit(f"no browser can be had: {HOW}")
-    book = printed.read(site)
+    book, found = printed.read(site), get_browser() or sys.exit(NONE)
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=found, args=QUIET)
         paper = print_book(book, site, chromium)
@@ -199,4 +188,4 @@ if __name__ == "__main__":
     if sys.argv[1:] != ["browser"]:
         main()
     elif get_browser() is None:
-        print(f"no browser can be had: {HOW}", file=sys.stderr)
+        print(NONE, file=sys.stderr)

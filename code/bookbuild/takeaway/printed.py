@@ -4,7 +4,6 @@ EPUB and PDF are made from them; ``{take-away}`` links to both on a site that ho
 """
 
 import json
-import os
 import posixpath
 import re
 import sys
@@ -17,23 +16,22 @@ from bs4 import BeautifulSoup
 from docutils import nodes
 from sphinx.util.docutils import SphinxDirective
 
+from bookbuild import checkout
+
 SITE = Path("_build/html")
 FORMS = {".epub": ("EPUB", " for e-readers,"), ".pdf": ("PDF", " for paper.")}
 # the words of code that have a colour, in the names that Pygments gives them
-COLOURED = set("k kc kd kn kr ow s s1 s2 sa sd se si m mf mi mh c c1 cm nf nc nd".split())
+COLOURED = {"k", "kc", "kd", "kn", "kr", "ow", "s", "s1", "s2", "sa", "sd", "se", "si", "m", "mf"}
+COLOURED |= {"mi", "mh", "c", "c1", "cm", "nf", "nc", "nd"}
 # links into the page and what works by scripts; what is a `program` is nothing without them
-LEFT_OUT = (
-    ".headerlink, .program, .take-away, .toctree-wrapper, .sd-summary-state-marker, script, link, "
-    "input, label"
-)
-PAPER = jinja2.Environment(
-    loader=jinja2.FileSystemLoader(Path(__file__).with_name("templates")),
-    autoescape=True, undefined=jinja2.StrictUndefined,
-)
+LEFT_OUT = ".headerlink, .program, .take-away, .toctree-wrapper, .sd-summary-state-marker"
+LEFT_OUT += ", script, link, input, label"
+TEMPLATES = jinja2.FileSystemLoader(Path(__file__).with_name("templates"))
+PAPER = jinja2.Environment(loader=TEMPLATES, autoescape=True, undefined=jinja2.StrictUndefined)
 
 
 class TakeAwayDirective(SphinxDirective):
-    """``{take-away}``: links to the files at the top of the site, or nothing where there are none."""
+    """``{take-away}``: links to the EPUB and the PDF, or nothing where the site has none."""
 
     def run(self):
         """Return a paragraph."""
@@ -48,24 +46,14 @@ class TakeAwayDirective(SphinxDirective):
         return [found]
 
 
-def setup(app):
-    """Connect to Sphinx."""
-    # `make site` says so, and puts the files there
-    default = os.environ.get("BOOK_TAKE_AWAY") == "1"
-    app.add_config_value("bookbuild_take_away", default, "env")
-    app.add_directive("take-away", TakeAwayDirective)
-
-
 @dataclass
 class Chapter:
-    """A page of the site: its path, its article, and what it says of itself, as schema.org has it.
-
-    Its sections are pairs of an identifier and a title; its styles are texts.
-    """
+    """A page of the site; its facts are what it says of itself, in the words of schema.org."""
 
     path: str
     article: BeautifulSoup
     facts: dict
+    # pairs of an identifier and a title
     sections: list = field(default_factory=list)
     styles: list = field(default_factory=list)
 
@@ -122,11 +110,9 @@ def file_name(title, ending):
 
 
 def keep(book, ending, content):
-    """Write a finished book beside the site, say where, and never leave half of one."""
+    """Write a finished book beside the site, and say where."""
     path = SITE.with_name(file_name(book[0].facts["name"], ending))
-    new = path.with_suffix(f"{ending}.new")
-    new.write_bytes(content)
-    os.replace(new, path)
+    checkout.write(path, content)
     print(f"{path}: {len(content) / 1e6:.1f} MB")
 
 
@@ -148,9 +134,8 @@ def _still(chapter):
     # readers without scripts are told why something is missing, and so are these
     for told in article.select("noscript"):
         told.name, told["class"] = "div", "note"
-        if url:
-            link = f'<p>On the web: <a href="{url}">{url}</a></p>'
-            told.append(BeautifulSoup(link, "html.parser"))
+        link = f'<p>On the web: <a href="{url}">{url}</a></p>' if url else ""
+        told.append(BeautifulSoup(link, "html.parser"))
     for code in article.select("details.hide"):
         code.summary.decompose()
         code.unwrap()
@@ -162,7 +147,7 @@ def _still(chapter):
 
 
 def _mark_claims(book):
-    """Turn the marks of claims into a line of ticks, each of which leads to its line in the ledger."""
+    """Turn the marks of claims into a line of ticks that lead to their lines in the ledger."""
     new = BeautifulSoup("", "html.parser").new_tag
     lines = {}
     for chapter in book:

@@ -15,9 +15,7 @@ from bookbuild.execute.cache import chapter
 
 TITLE = re.compile(r"^# (.+)$", re.MULTILINE)
 LABEL = re.compile(r"^\(([\w-]+)\)=\n+(?:#+ (.+)$)?", re.MULTILINE)
-FORMULA = re.compile(
-    r"^```\{math\}\n(?::label: ([\w-]+)\n)?\s*(.*?)^```$", re.MULTILINE | re.DOTALL
-)
+FORMULA = re.compile(r"(?ms)^```\{math\}\n(?::label: ([\w-]+)\n)?\s*(.*?)^```$")
 DROPDOWN = re.compile(r"^:::\{dropdown\} ([^\n]+)\n(.*?)^:::$", re.MULTILINE | re.DOTALL)
 DEFINITION = re.compile(r"^(\S.*)\n: +(.*(?:\n  .*)*)$", re.MULTILINE)
 DIRECTIVE = re.compile(r"^(?::{3,}|`{3,})\{([\w-]+)\}", re.MULTILINE)
@@ -27,17 +25,19 @@ NAMED = re.compile(r"(.*?)\s*<(.+)>", re.DOTALL)
 VALUE = re.compile(r"(?:(\w+)\.md::)?([\w-]+):?(.*)")
 # a page all of whose code is left out has nothing to run
 UNSEEN = {"remove-input", "remove-cell"}
+# how works are listed; finding its parts takes a third of a second
+style = cache(Style)
 
 
 @dataclass
 class Book:
     """What a chapter's words may point to.
 
-    Pages that hold code are notebooks, by their names and in the order of the table of contents. A
-    target, a label or a file, is a page, the place on it, and what it is called. Numbers are those of
-    figures and of formulas, by their labels.
+    Pages that hold code are notebooks, by their names and in their order. A target, a label or a
+    file, is a page, the place on it, and what it is called. Numbers are of figures and formulas.
     """
 
+    root: Path
     settings: dict
     pages: dict = field(default_factory=dict)
     targets: dict = field(default_factory=dict)
@@ -56,7 +56,7 @@ class Book:
 def read(root):
     """Return the book below a folder."""
     root, figures, formulas = Path(root), count(1), count(1)
-    book = Book(checkout.settings(root))
+    book = Book(root, checkout.settings(root))
     for file in sorted((root / "book").glob("*.bib")):
         book.works.add_entries(parse_file(file).entries.items())
     for page in checkout.pages(root):
@@ -84,10 +84,10 @@ def figure(cell):
 
 
 class Prose:
-    """A chapter's prose in plain Markdown.
+    """A chapter's prose in plain Markdown, with links to the published book, if there is one.
 
-    `numbers` are the values of claims by page and name, or None, which leaves a place that JupyterLab
-    fills from the reader's own run; `site` is the address of the published book, or None.
+    Numbers are the values of claims by page and name, or None, which leaves places for JupyterLab
+    to fill from the reader's own run.
     """
 
     def __init__(self, book, page, numbers, site):
@@ -116,7 +116,7 @@ class Prose:
     def references(self):
         """Return the works cited so far, as a list."""
         works = [self.book.works.entries[key] for key in sorted(self.cited)]
-        lines = [work.text.render(Backend()) for work in _style().format_entries(works)]
+        lines = [work.text.render(Backend()) for work in style().format_entries(works)]
         return "\n".join(f"- {' '.join(line.split())}" for line in lines)
 
     def _refuse(self, kind, name):
@@ -186,9 +186,3 @@ class Prose:
 
     def _away(self, address, words):
         return f"[{words}]({self.site}{address})" if self.site else f"*{words}*"
-
-
-@cache
-def _style():
-    """Return how works are listed; finding its parts takes a third of a second."""
-    return Style()
