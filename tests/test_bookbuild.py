@@ -371,11 +371,12 @@ def test_every_fault_is_named_by_every_build_until_it_is_mended(book):
 
 
 def test_dead_links_are_named_and_nothing_is_executed_for_them(book):
-    with served({"/book/alive": [b"yes"]}) as (address, _):
-        with book.changed(("book/three.md", "give or take", f"[so]({address}alive) or [so]({address}dead)")):
-            book.printed()
-            book.ran()
-            code, _ = book.build("--builder", "custom", "--custom-builder", "linkcheck")
+    with served({"/book/alive": [b"yes"]}) as (address, _), book.changed(
+        ("book/three.md", "give or take", f"[so]({address}alive) or [so]({address}dead)")
+    ):
+        book.printed()
+        book.ran()
+        code, _ = book.build("--builder", "custom", "--custom-builder", "linkcheck")
     assert code != 0 and book.ran() == []
     said = (book.top / "_build/linkcheck/output.txt").read_text("utf-8").splitlines()
     assert len(said) == 1 and re.match(rf"book/three.md:\d+: \[broken\] {address}dead: 404", said[0]), said

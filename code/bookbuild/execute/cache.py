@@ -126,7 +126,8 @@ def find(folder, notebook):
     try:
         return cache.merge_match_into_notebook(notebook)[1]
     except (OSError, ValueError, KeyError):
-        # the cache notes an entry before it writes it, and a build can be killed between the two
+        # the cache notes an entry before it writes it, and a build can be killed between the two;
+        # jupyter-cache 1.0 itself removes an entry only if it is whole
         shutil.rmtree(Path(cache.path, "executed", record.hashkey), ignore_errors=True)
         return None
 

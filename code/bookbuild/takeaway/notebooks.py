@@ -1,13 +1,8 @@
-"""Chapters as notebooks in which a reader meets no press: to download, and to launch.
-
-``python -m bookbuild.takeaway.notebooks FOLDER``, at the top of the book, writes those for a
-JupyterLab where the book is installed; Binder's postBuild and ``make lab`` run it.
-"""
+"""Chapters as notebooks in which a reader meets no press: to download, and to launch."""
 
 import ast
 import base64
 import re
-import sys
 from pathlib import Path
 
 import jinja2
@@ -147,6 +142,13 @@ def write(root, folder, site=None):
     return kept
 
 
+def main(folder):
+    """Write what JupyterLab opens on Binder and with ``make lab``; say what was kept."""
+    site = (url := checkout.repository()) and checkout.address(url)
+    for kept in write(".", folder, site):
+        print(f"{kept} differs from its chapter and was kept; delete it to have it made anew")
+
+
 def _installing(root, package):
     """Say how to get what a notebook imports."""
     if repository := checkout.repository(root):
@@ -197,9 +199,3 @@ def _bare(output, site, pictures):
             data["image/png"] = base64.b64encode(picture).decode()
             output.metadata["image/png"] = {"width": width}
     return output
-
-
-if __name__ == "__main__":
-    SITE = (url := checkout.repository()) and checkout.address(url)
-    for kept in write(".", sys.argv[1], SITE):
-        print(f"{kept} differs from its chapter and was kept; delete it to have it made anew")
