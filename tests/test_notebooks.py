@@ -7,13 +7,13 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from bookbuild import lab, notebooks, words
+from bookbuild.takeaway import notebooks, prose
 from bs4 import BeautifulSoup
 from IPython.core.inputtransformer2 import TransformerManager
 from PIL import Image
 
 ROOT = Path(__file__).parents[1]
-BOOK = words.read(ROOT)
+BOOK = prose.read(ROOT)
 SITE = "https://reader.github.io/which/"
 PRESS = re.compile(r"\{[a-z:]+\}`|:::|```\{|mystnb|progressbar|^\([\w-]+\)=$|\]\([\w-]+\.md", re.MULTILINE)
 
@@ -30,19 +30,19 @@ def downloads(site):
     return {name: nbformat.read(site / notebooks.place(name, "-executed"), as_version=4) for name in BOOK.chapters}
 
 
-def prose(notebook):
+def markdown(notebook):
     """Return all Markdown of a notebook."""
     return "\n\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
 
 
 def plain(text, numbers=None, site=SITE, page="book/mixture"):
     """Return some words of a chapter as Markdown."""
-    return words.Words(BOOK, page, numbers if numbers is not None else {}, site).plain(text)
+    return prose.Prose(BOOK, page, numbers if numbers is not None else {}, site).plain(text)
 
 
 def test_no_press_is_left_and_checks_are_folded(downloads):
     for name, notebook in downloads.items():
-        text = prose(notebook) + "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "code")
+        text = markdown(notebook) + "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "code")
         found = PRESS.search(text)
         assert found is None, f"{name}: {text[max(0, found.start() - 60) :][:120]}"
         for cell in notebook.cells:
@@ -56,7 +56,7 @@ def test_no_press_is_left_and_checks_are_folded(downloads):
 
 def test_nothing_of_the_page_is_lost(downloads, pages):
     for name, page in pages.items():
-        text = prose(downloads[name])
+        text = markdown(downloads[name])
         article = page.select_one("article")
         for heading in article.select("h1, h2, h3"):
             heading.select_one("a.headerlink").extract()
@@ -67,7 +67,7 @@ def test_nothing_of_the_page_is_lost(downloads, pages):
 
 def test_numbers_of_figures_and_formulas_are_those_of_the_page(downloads, pages):
     for name, page in pages.items():
-        text = prose(downloads[name])
+        text = markdown(downloads[name])
         captions = [figure.text.strip() for figure in page.select("figcaption .caption-number")]
         assert [f"Figure {number}" for number in re.findall(r"^\*\*Figure (\d+)\.\*\*", text, re.MULTILINE)] == captions, name
         numbers = [re.sub(r"\D", "", one.text) for one in page.select(".eqno")]
@@ -77,7 +77,7 @@ def test_numbers_of_figures_and_formulas_are_those_of_the_page(downloads, pages)
 def test_measured_numbers_are_those_of_the_page(downloads, pages):
     total = 0
     for name, page in pages.items():
-        text = " ".join(prose(downloads[name]).split())
+        text = " ".join(markdown(downloads[name]).split())
         for pasted in page.select("article .pasted-text"):
             total += 1
             assert pasted.text.strip() in text, f"{name}: {pasted.text}"
@@ -93,7 +93,7 @@ def test_links_lead_to_the_published_book():
 
 
 def test_links_on_binder_lead_to_the_notebook_beside():
-    on_binder = words.Words(BOOK, "book/mixture", None, SITE).plain
+    on_binder = prose.Prose(BOOK, "book/mixture", None, SITE).plain
     assert on_binder("[so](three-fates)") == "[so](label_switching.ipynb)"
     assert on_binder("[so](glossary.md)") == f"[so]({SITE}book/glossary.html)"
 
@@ -133,23 +133,23 @@ def test_outputs_of_a_download_need_no_trust_and_lead_to_the_book(downloads):
 
 
 def test_numbers_wait_for_the_readers_run_on_binder(tmp_path):
-    lab.write(ROOT, tmp_path)
+    notebooks.write(ROOT, tmp_path)
     for name in BOOK.chapters:
         notebook = nbformat.read(tmp_path / f"{Path(name).name}.ipynb", as_version=4)
         source = (ROOT / f"{name}.md").read_text("utf-8")
-        assert prose(notebook).count("{eval}`measured(") == source.count("{glue:text}`"), name
+        assert markdown(notebook).count("{eval}`measured(") == source.count("{glue:text}`"), name
         assert "measured" in next(cell.source for cell in notebook.cells if cell.cell_type == "code"), name
         assert "pip install" not in notebook.cells[0].source, name
 
 
 def test_a_readers_work_is_kept(tmp_path, capsys):
-    lab.write(ROOT, tmp_path)
+    notebooks.write(ROOT, tmp_path)
     mine = tmp_path / "mixture.ipynb"
     mine.write_text("mine", "utf-8")
-    assert lab.write(ROOT, tmp_path) == [mine]
+    assert notebooks.write(ROOT, tmp_path) == [mine]
     assert mine.read_text("utf-8") == "mine"
     mine.unlink()
-    assert lab.write(ROOT, tmp_path) == []
+    assert notebooks.write(ROOT, tmp_path) == []
 
 
 def test_data_come_with_the_notebook(downloads, tmp_path, monkeypatch):

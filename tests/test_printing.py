@@ -6,7 +6,8 @@ import xml.etree.ElementTree as ET
 from types import SimpleNamespace
 
 import pytest
-from bookbuild import accessibility, bundle, figures, findability, formulas, links
+from bookbuild import checkout
+from bookbuild.pages import bundle, figures, formulas, head, mend
 from bs4 import BeautifulSoup
 from fontTools.fontBuilder import FontBuilder
 from fontTools.pens.ttGlyphPen import TTGlyphPen
@@ -136,7 +137,7 @@ def test_site_holds_nothing_that_went_into_the_bundle(site):
 def mended(body):
     """Return a body that has been put right."""
     context = {"body": body}
-    accessibility.mend(None, "page", "page.html", context, None)
+    mend.mend(None, "page", "page.html", context, None)
     return context["body"]
 
 
@@ -165,24 +166,14 @@ def test_signature_is_a_list_of_parameters_and_definitions_stay():
     ],
 )
 def test_address_of_the_published_book(repository, address):
-    assert links.pages(repository) == address
+    assert checkout.address(repository) == address
 
 
-CONFIG = SimpleNamespace(html_title="Bells", language="en", root_doc="book/index", author="Ann")
-
-
-def test_page_is_described_as_a_part_of_the_book():
-    context = {"title": "Two <em>bells</em> &amp; more", "description": "Say </script> & more.", "pageurl": "https://a.example/b"}
-    text = findability.resource(CONFIG, "book/two", context)
-    assert "<" not in text
-    found = json.loads(text)
-    assert found["@type"] == ["Chapter", "LearningResource"]
-    assert found["name"] == "Two bells & more"
-    assert found["description"] == "Say </script> & more."
-    assert found["isPartOf"]["name"] == "Bells"
-    assert found["url"] == "https://a.example/b"
+def test_description_cannot_end_the_element_it_stands_in():
+    said = 'Say </script> & "more" – twice.'
+    assert "<" not in head.as_json(said) and json.loads(head.as_json(said)) == said
 
 
 def test_sitemap_lists_every_address():
-    root = ET.fromstring(findability.sitemap(["https://a.example/b?c&d", "https://a.example/e"]))
+    root = ET.fromstring(head.sitemap(["https://a.example/b?c&d", "https://a.example/e"]))
     assert [place.text for place in root.findall(".//{*}loc")] == ["https://a.example/b?c&d", "https://a.example/e"]

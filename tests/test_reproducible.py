@@ -9,7 +9,7 @@ from pathlib import Path
 
 import checkout
 import pytest
-from bookbuild import seeds
+from bookbuild import checkout as book
 from checkout import ROOT
 
 pytestmark = pytest.mark.slow
@@ -80,9 +80,9 @@ def odd(home, elsewhere, tmp_path_factory):
     alone = tmp_path_factory.mktemp("alone")
     (alone / "sitecustomize.py").write_text(ALONE, "utf-8")
     paths = os.pathsep.join([str(alone), str(elsewhere / "code")])
-    machine = seeds.MACHINES["narrow"] | seeds.MACHINES["blas"]
+    _, narrow, blas, _ = book.settings(ROOT)["bookbuild_machines"]
     here = {"HOME": str(home), "PYTHONPATH": paths, "PYTHONHASHSEED": "1", "COLUMNS": "200"}
-    return os.environ | machine | here | {"LC_ALL": "C", "TZ": "Asia/Kathmandu"}
+    return os.environ | narrow | blas | here | {"LC_ALL": "C", "TZ": "Asia/Kathmandu"}
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,8 @@ import shutil
 from pathlib import Path
 
 import pytest
-from bookbuild import seeds
+from bookbuild.checkout import settings
+from bookbuild.execute import seeds
 from miniature import HEAD
 from mixtures import claims
 
@@ -42,9 +43,6 @@ def test_margin_is_counted_from_where_a_build_refuses_in_standard_deviations_ove
     # 1.2 less the room of five standard errors, .5, in units of .2
     assert row["margin"] == pytest.approx(3.5)
     assert "margin of 3.5" in seeds.amiss(row)
-    # the upper tail of a normal distribution at 3.5
-    assert seeds.alarm([row]) == pytest.approx(2.326e-4, rel=1e-3)
-    assert seeds.alarm([row, row]) == pytest.approx(2 * 2.326e-4, rel=1e-3)
 
 
 def test_the_nearer_edge_counts_and_enough_room_is_nothing_amiss():
@@ -69,7 +67,7 @@ def test_what_is_amiss_is_said(values, form, words):
 
 def test_the_last_digits_of_an_exact_number_may_differ_between_machines():
     (row,) = seeds.tally(records([170.7292, 170.7292 + 1e-9], kind="exact", se=None))
-    assert seeds.amiss(row) == "" and row["margin"] == math.inf and seeds.alarm([row]) == 0
+    assert seeds.amiss(row) == "" and row["margin"] == math.inf
 
 
 def test_the_room_that_margins_start_from_is_the_one_that_claims_ask_for():
@@ -77,15 +75,16 @@ def test_the_room_that_margins_start_from_is_the_one_that_claims_ask_for():
 
 
 def test_sets_are_of_other_seeds_and_of_all_machines_and_the_first_is_the_book_as_it_is():
-    found = seeds.sets(24)
-    assert found[0] == (0, "this") and seeds.MACHINES["this"] == {}
-    assert len({one for one, _ in found}) == 24
-    assert {machine for _, machine in found} == set(seeds.MACHINES)
+    found = seeds.machines(24, settings(ROOT))
+    assert found[0][0] == {} and found[0][1][0] == 0
+    assert sorted(seed for _, several in found for seed in several) == list(range(24))
+    assert [machine for machine, _ in found[1:]] == settings(ROOT)["bookbuild_machines"]
 
 
 def test_a_chapter_is_measured_under_seeds_and_machines_and_says_what_stops_it(tmp_path, monkeypatch, capsys):
     (tmp_path / "book").mkdir()
     (tmp_path / "book/luck.md").write_text(CHAPTER, "utf-8")
+    (tmp_path / "_toc.yml").write_text("format: jb-book\nroot: book/luck\n", "utf-8")
     shutil.copy(ROOT / "_config.yml", tmp_path)
     (tmp_path / "code").symlink_to(ROOT / "code")
     monkeypatch.chdir(tmp_path)
@@ -107,7 +106,7 @@ def test_a_chapter_is_measured_under_seeds_and_machines_and_says_what_stops_it(t
 @pytest.mark.slow
 def test_what_moves_with_the_seed_has_a_standard_error():
     """A sampled number that is said to be exact is found by moving the seeds once; no chapter stops under others."""
-    measured = seeds.measure_all([(path, "this", [0, 1]) for path in seeds.chapters(ROOT)])
+    measured = seeds.measure_all(seeds.chapters(ROOT).values(), [({}, [0, 1])])
     assert [stopped for _, stopped in measured if stopped] == []
     rows = seeds.tally(found for found, _ in measured)
     assert len(rows) > 100

@@ -1,31 +1,46 @@
-"""The press: the Sphinx extension that executes and prints the book.
+"""The press: the Sphinx extension that executes the book, prints it, and makes what is taken away.
 
-It knows nothing of mixtures. ``_config.yml`` lists it, so that plain ``jupyter-book build .`` has it too.
+It knows nothing of what the book is about. ``_config.yml`` lists it, so that plain
+``jupyter-book build .`` has it too. ``execute`` runs chapters before anything is read, ``pages``
+prints, ``takeaway`` makes notebooks, EPUB and PDF; `checkout` is what all of them know of the book.
 """
 
-from bookbuild import (
-    accessibility,
-    ahead,
-    alone,
-    bundle,
-    execution,
-    figures,
-    findability,
-    formulas,
-    ledger,
-    links,
-    notebooks,
-    policy,
-    takeaway,
-    typography,
-)
+from bookbuild import checkout
+from bookbuild.execute import cache, run
+from bookbuild.pages import bundle, figures, formulas, head, ledger, mend
+from bookbuild.takeaway import notebooks, printed
 
-READING = (alone, execution, ahead, ledger, links, takeaway, typography)
-PRINTING = (formulas, figures, accessibility, findability, policy, notebooks, bundle)
+# what happens in a build, in its order
+EVENTS = {
+    "config-inited": [cache.choose, checkout.add_links, bundle.prepare],
+    "builder-inited": [notebooks.gather],
+    "env-get-outdated": [ledger.borrowers],
+    "env-before-read-docs": [run.prepare],
+    "doctree-resolved": [mend.set_minus],
+    "html-page-context": [figures.reserve, mend.mend, head.describe],
+    "build-finished": [figures.shorten, head.write, mend.tidy, notebooks.publish],
+}
+# and before or after all others: what locks the build, and what works on what the theme has added
+APART = [
+    ("config-inited", cache.begin, 0),
+    ("html-page-context", notebooks.offer, 900),
+    ("html-page-context", bundle.gather, 900),
+    ("build-finished", bundle.bundle, 900),
+    ("build-finished", cache.end, 999),
+]
 
 
 def setup(app):
     """Connect the press to Sphinx."""
-    for part in (*READING, *PRINTING):
-        part.setup(app)
+    for value in checkout.CONFIG:
+        app.add_config_value(*value)
+    for event, handlers in EVENTS.items():
+        for handler in handlers:
+            app.connect(event, handler)
+    for apart in APART:
+        app.connect(*apart)
+    app.add_directive("ledger", ledger.LedgerDirective)
+    app.add_directive("build-facts", ledger.FactsDirective)
+    app.add_directive("take-away", printed.TakeAwayDirective)
+    app.add_html_math_renderer("built", formulas.INLINE, formulas.BLOCK)
     return {"parallel_read_safe": False, "parallel_write_safe": True, "env_version": 1}

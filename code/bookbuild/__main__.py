@@ -1,12 +1,9 @@
-"""Run a command in the book's environment: ``python -m bookbuild jupyter lab``, from the top of the book.
-
-Binder and ``make lab`` do.
-"""
+"""Run a command in the book's environment, as Binder does: ``python -m bookbuild jupyter lab``."""
 
 import os
 import sys
 
-from bookbuild import environment
+from bookbuild import checkout
 
-environment.adopt(environment.settings())
+checkout.adopt(checkout.settings())
 os.execvp(sys.argv[1], sys.argv[1:])

@@ -1,40 +1,59 @@
-"""The printed pages as chapters to carry away, without what only a browser can do: what EPUB and PDF are made from."""
+"""The printed pages as chapters to carry away, without what only a browser can do.
+
+EPUB and PDF are made from them; ``{take-away}`` links to both on a site that holds them.
+"""
 
 import json
-import os
 import posixpath
 import re
 import sys
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urldefrag, urljoin, urlsplit
 
 import jinja2
 from bs4 import BeautifulSoup
+from docutils import nodes
+from sphinx.util.docutils import SphinxDirective
 
-from bookbuild import links
+from bookbuild import checkout
 
 SITE = Path("_build/html")
+FORMS = {".epub": ("EPUB", " for e-readers,"), ".pdf": ("PDF", " for paper.")}
 # the words of code that have a colour, in the names that Pygments gives them
-COLOURED = {"k", "kc", "kd", "kn", "kr", "ow", "s", "s1", "s2", "sa", "sd", "se", "si", "m", "mf", "mi", "mh", "c", "c1", "cm", "nf", "nc", "nd"}
-# links into the page and what works by scripts; `program` is the class of what is nothing without them
-LEFT_OUT = ".headerlink, .program, .take-away, .toctree-wrapper, .sd-summary-state-marker, script, link, input, label"
-PAPER = jinja2.Environment(
-    loader=jinja2.FileSystemLoader(Path(__file__).with_name("paper")), autoescape=True, undefined=jinja2.StrictUndefined
-)
+COLOURED = {"k", "kc", "kd", "kn", "kr", "ow", "s", "s1", "s2", "sa", "sd", "se", "si", "m", "mf"}
+COLOURED |= {"mi", "mh", "c", "c1", "cm", "nf", "nc", "nd"}
+# links into the page and what works by scripts; what is a `program` is nothing without them
+LEFT_OUT = ".headerlink, .program, .take-away, .toctree-wrapper, .sd-summary-state-marker"
+LEFT_OUT += ", script, link, input, label"
+TEMPLATES = jinja2.FileSystemLoader(Path(__file__).with_name("templates"))
+PAPER = jinja2.Environment(loader=TEMPLATES, autoescape=True, undefined=jinja2.StrictUndefined)
+
+
+class TakeAwayDirective(SphinxDirective):
+    """``{take-away}``: links to the EPUB and the PDF, or nothing where the site has none."""
+
+    def run(self):
+        """Return a paragraph."""
+        if not self.config.bookbuild_take_away:
+            return []
+        found = nodes.paragraph("", "Take it with you:", classes=["take-away"])
+        for ending, (name, purpose) in FORMS.items():
+            file = file_name(self.config.html_title, ending)
+            address = "../" * self.env.docname.count("/") + file
+            link = nodes.reference("", name, refuri=address, internal=True)
+            found += [nodes.Text(" "), link, nodes.Text(purpose)]
+        return [found]
 
 
 @dataclass
 class Chapter:
-    """A page of the site: its path there, its article, and what it says of itself in the words of schema.org.
-
-    Its sections are pairs of an identifier and a title.
-    """
+    """A page of the site; its facts are what it says of itself, in the words of schema.org."""
 
     path: str
     article: BeautifulSoup
     facts: dict
+    # pairs of an identifier and a title
     sections: list = field(default_factory=list)
     styles: list = field(default_factory=list)
 
@@ -50,16 +69,7 @@ class Chapter:
 
 
 def read(site=SITE):
-    """Return the chapters of a printed site, in the order in which its pages name one another as the next.
-
-    Parameters
-    ----------
-    site : pathlib.Path
-
-    Returns
-    -------
-    list of Chapter
-    """
+    """Return the chapters of a printed site, as its pages name one another as the next."""
     if not (site / "index.html").is_file():
         sys.exit(f"no pages in {site}: run `make book` first")
     found, path = [], re.search(r"url=([^\"]+)", (site / "index.html").read_text("utf-8"))[1]
@@ -78,19 +88,14 @@ def read(site=SITE):
 def relink(book, chapter, place):
     """Turn a chapter's links between pages into links within a book.
 
-    Parameters
-    ----------
-    book : list of Chapter
-    chapter : Chapter
-    place : callable
-        Returns the address of a chapter and an identifier in it, which may be empty.
+    `place` returns the address of a chapter and an identifier in it, which may be empty.
     """
     paths = {other.path: other for other in book}
     for link in chapter.article.select("a[href]"):
         path, fragment = urldefrag(urljoin(chapter.path, link["href"]))
         if urlsplit(path).scheme:
             continue
-        # what has an equals sign is the state of a program, and programs are on the site alone
+        # an equals sign is in the state of a program, and programs are on the site alone
         if path in paths and "=" not in fragment:
             link["href"] = place(paths[path], fragment)
         elif path in paths and "url" in paths[path].facts:
@@ -99,32 +104,24 @@ def relink(book, chapter, place):
             link.unwrap()
 
 
-def edition(root="."):
-    """Return the moment of the book's last change, which makes two printings of the same book the same."""
-    seconds = os.environ.get("SOURCE_DATE_EPOCH") or links._git(root, "log", "-1", "--format=%ct")
-    return datetime.fromtimestamp(int(seconds or 0), UTC)
-
-
 def file_name(title, ending):
     """Return what the file of a book is called."""
     return "-".join(re.findall(r"\w+", title.lower())) + ending
 
 
 def keep(book, ending, content):
-    """Write a finished book beside the site, say where, and never leave half of one."""
+    """Write a finished book beside the site, and say where."""
     path = SITE.with_name(file_name(book[0].facts["name"], ending))
-    new = path.with_suffix(f"{ending}.new")
-    new.write_bytes(content)
-    os.replace(new, path)
+    checkout.write(path, content)
     print(f"{path}: {len(content) / 1e6:.1f} MB")
 
 
 def _still(chapter):
     """Open what folds, stop what moves, and leave out what only a browser needs."""
-    article = chapter.article
+    article, url = chapter.article, chapter.facts.get("url")
     for element in article.select(LEFT_OUT):
         element.decompose()
-    chapter.sections = [(heading.find_parent("section")["id"], heading.get_text()) for heading in article.select("h2")]
+    chapter.sections = [(h2.find_parent("section")["id"], h2.get_text()) for h2 in article("h2")]
     for style in article.select("style"):
         chapter.styles.extend(filter(None, [style.text.strip()]))
         style.decompose()
@@ -137,21 +134,20 @@ def _still(chapter):
     # readers without scripts are told why something is missing, and so are these
     for told in article.select("noscript"):
         told.name, told["class"] = "div", "note"
-        if "url" in chapter.facts:
-            told.append(BeautifulSoup('<p>On the web: <a href="{0}">{0}</a></p>'.format(chapter.facts["url"]), "html.parser"))
+        link = f'<p>On the web: <a href="{url}">{url}</a></p>' if url else ""
+        told.append(BeautifulSoup(link, "html.parser"))
     for code in article.select("details.hide"):
         code.summary.decompose()
         code.unwrap()
     for solution in article.select("details.sd-dropdown"):
         solution.name, solution["class"] = "div", "solution"
-        head = solution.summary
-        head.name, head["class"] = "p", ["solution-title"]
+        solution.summary.attrs["class"], solution.summary.name = ["solution-title"], "p"
     for fold in article.select("details"):
         fold["open"] = ""
 
 
 def _mark_claims(book):
-    """Turn the marks of claims into a line of ticks, each of which leads to its line in the ledger."""
+    """Turn the marks of claims into a line of ticks that lead to their lines in the ledger."""
     new = BeautifulSoup("", "html.parser").new_tag
     lines = {}
     for chapter in book:
@@ -159,15 +155,15 @@ def _mark_claims(book):
             row["id"] = f"ledger-{urldefrag(row.a['href'])[1]}"
             lines[row["id"]] = chapter.path
     for chapter in book:
+        # from the top of the site, as a page in a folder sees it
+        up = "../" * chapter.path.count("/")
         for cell in chapter.article.select(".cell_output:has(.claim)"):
             checked = new("p", attrs={"class": "checked"})
             checked.append("Checked at this build:")
             for claim in cell.select(".output > .claim"):
                 line = f"ledger-{claim['id']}"
-                # from the top of the site, as a page in a folder sees it
-                up = "../" * chapter.path.count("/")
-                label = {"aria-label": claim.summary["title"]}
-                tick = new("a", attrs={"id": claim["id"], "href": f"{up}{lines[line]}#{line}", **label}, string="✓")
+                marks = {"id": claim["id"], "href": f"{up}{lines[line]}#{line}"}
+                marks["aria-label"] = claim.summary["title"]
                 claim.parent.decompose()
-                checked.extend([" ", tick])
+                checked.extend([" ", new("a", attrs=marks, string="✓")])
             cell.append(checked)

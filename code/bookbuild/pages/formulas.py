@@ -1,4 +1,4 @@
-"""Formulas, set by KaTeX while the book is built: a page neither loads KaTeX nor runs it, and shows them without scripts."""
+"""Formulas, set by KaTeX while the book is built: a page neither loads KaTeX nor runs it."""
 
 import functools
 from pathlib import Path
@@ -10,11 +10,7 @@ from sphinx.util import logging
 from sphinx.util.math import get_node_equation_number
 
 logger = logging.getLogger(__name__)
-
-
-def setup(app):
-    """Connect to Sphinx."""
-    app.add_html_math_renderer("built", inline_renderers=(visit_inline, None), block_renderers=(visit_block, None))
+CALL = "module.exports.renderToString(dukpy.tex, {displayMode: dukpy.display})"
 
 
 @functools.cache
@@ -28,27 +24,9 @@ def _engine():
 
 @functools.cache
 def render(tex, display=False):
-    """Return a formula as HTML, with MathML beside it for screen readers.
-
-    Parameters
-    ----------
-    tex : str
-        In the LaTeX that KaTeX reads.
-    display : bool
-        Whether it stands on a line of its own.
-
-    Returns
-    -------
-    str
-
-    Raises
-    ------
-    ValueError
-        If KaTeX cannot read it.
-    """
-    call = "module.exports.renderToString(dukpy.tex, {displayMode: dukpy.display})"
+    """Return LaTeX as HTML, with MathML for screen readers; a `ValueError` says what is wrong."""
     try:
-        return _engine().evaljs(call, tex=tex, display=display)
+        return _engine().evaljs(CALL, tex=tex, display=display)
     except dukpy.JSRuntimeError as error:
         raise ValueError(str(error).splitlines()[0]) from error
 
@@ -65,7 +43,8 @@ def visit_block(translator, node):
     """Print a formula on a line of its own, with its number if it has one."""
     translator.body.append(translator.starttag(node, "div", CLASS="math"))
     if node["number"]:
-        translator.body.append(f'<span class="eqno">({get_node_equation_number(translator, node)})')
+        number = get_node_equation_number(translator, node)
+        translator.body.append(f'<span class="eqno">({number})')
         translator.add_permalink_ref(node, "Link to this equation")
         translator.body.append("</span>")
     _print(translator, node, display=True)
@@ -78,3 +57,7 @@ def _print(translator, node, display):
         translator.body.append(render(node.astext(), display))
     except ValueError as error:
         logger.warning("formula: %s", error, location=node)
+
+
+# as Sphinx wants them: for the beginning of a node, and for its end
+INLINE, BLOCK = (visit_inline, None), (visit_block, None)

@@ -1,0 +1,70 @@
+"""The ledger page: every claim of the book, gathered from the outputs of its chapters."""
+
+import os
+import re
+from pathlib import Path
+
+from docutils import nodes
+from sphinx.util.docutils import SphinxDirective
+
+from bookbuild import checkout
+from bookbuild.execute import cache, faults
+
+HEADS = ["chapter", "claim", "measured", "expected", "kind", "margin"]
+# pages that show what others have measured
+BORROWS = re.compile(r"^```\{ledger\}|\{glue:\w+\}`\w+\.md::", re.MULTILINE)
+
+
+class LedgerDirective(SphinxDirective):
+    """``{ledger}``: the table of all claims, in the order of the book."""
+
+    def run(self):
+        """Return the table."""
+        app, rows = self.env.app, []
+        for page in checkout.pages(app.srcdir):
+            place = app.builder.get_relative_uri(self.env.docname, page)
+            notebook = cache.executed(app, page) or {"cells": []}
+            rows += [_row(place, claim) for claim in faults.claims(faults.outputs(notebook))]
+        return [table(HEADS, rows, "ledger")]
+
+
+class FactsDirective(SphinxDirective):
+    """``{build-facts}``: versions and seeds."""
+
+    def run(self):
+        """Return the table of the facts."""
+        facts = cache.versions(self.config.bookbuild_versions)
+        facts["sampling seeds moved by"] = str(1000 * int(os.environ.get("BOOK_SEEDS", "0")))
+        rows = [[nodes.Text(name), nodes.Text(value)] for name, value in facts.items()]
+        return [table(["what", "which"], rows, "build-facts")]
+
+
+def borrowers(app, env, added, changed, removed):
+    """Have pages that show measurements of others read anew whenever any page is."""
+    if not (added or changed or removed):
+        return []
+    texts = {page: Path(env.doc2path(page)).read_text("utf-8") for page in env.found_docs}
+    return [page for page, text in texts.items() if BORROWS.search(text)]
+
+
+def table(heads, rows, name):
+    """Return a docutils table with some heads, rows of nodes, and a class."""
+    group = nodes.tgroup("", *[nodes.colspec(colwidth=1) for _ in heads], cols=len(heads))
+    head, body = nodes.thead(), nodes.tbody()
+    for part, lines in ((head, [[nodes.Text(h) for h in heads]]), (body, rows)):
+        for line in lines:
+            entries = [nodes.entry("", nodes.paragraph("", "", cell)) for cell in line]
+            part += nodes.row("", *entries)
+        group += part
+    # what is said in a ledger is word for word what was claimed
+    return nodes.table("", group, classes=[name], support_smartquotes=False)
+
+
+def _row(page, claim):
+    place = f"{page}#claim-{claim['name']}"
+    link = nodes.reference("", claim["chapter"], refuri=place, internal=True)
+    # no seed moves what is exact; what never varied is further than any number of standard errors
+    far = "∞" if claim["margin"] is None else f"{claim['margin']:.1f}"
+    margin = "" if claim["kind"] == "exact" else far
+    words = (claim["says"], claim["measured"], claim["expected"], claim["kind"], margin)
+    return [link, *map(nodes.Text, words)]
