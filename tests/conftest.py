@@ -109,23 +109,16 @@ def server(site):
 UNSEEN = "no browser: "
 
 
-@pytest.fixture(scope="session")
-def chromium():
-    """Return the path of a Chromium of this machine; a test that needs one is skipped without, and fails where CI is set."""
-    found = pdf.find_browser()
-    if found is None:
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(UNSEEN + pdf.HOW)
-    return found
-
-
 # not for the whole session: while Playwright runs, asyncio.run is refused to every other test
 @pytest.fixture(scope="module")
-def browser(chromium):
-    """Start a Chromium of this machine."""
+def browser():
+    """Start a Chromium of this machine; a test that needs one is skipped without, and fails where CI is set."""
     with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=chromium, args=pdf.QUIET)
-        yield launched
-        launched.close()
+        started = pdf.start(playwright)
+        if started is None:
+            (pytest.fail if os.environ.get("CI") else pytest.skip)(UNSEEN + pdf.HOW)
+        yield started
+        started.close()
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

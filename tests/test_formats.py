@@ -172,7 +172,7 @@ def test_epub_is_the_same_each_time(site, book):
 
 
 @pytest.fixture(scope="module")
-def paper(site, chromium):
+def paper(site, browser):
     """Return the PDF."""
     return pypdf.PdfReader(made("pdf"))
 

@@ -43,6 +43,8 @@ def test_margin_is_counted_from_where_a_build_refuses_in_standard_deviations_ove
     # 1.2 less the room of five standard errors, .5, in units of .2
     assert row["margin"] == pytest.approx(3.5)
     assert "margin of 3.5" in seeds.amiss(row)
+    assert seeds.alarm([row]) == pytest.approx(2.326e-4, rel=1e-3)
+    assert seeds.alarm([row, row]) == pytest.approx(2 * 2.326e-4, rel=1e-3)
 
 
 def test_the_nearer_edge_counts_and_enough_room_is_nothing_amiss():
@@ -67,7 +69,7 @@ def test_what_is_amiss_is_said(values, form, words):
 
 def test_the_last_digits_of_an_exact_number_may_differ_between_machines():
     (row,) = seeds.tally(records([170.7292, 170.7292 + 1e-9], kind="exact", se=None))
-    assert seeds.amiss(row) == "" and row["margin"] == math.inf
+    assert seeds.amiss(row) == "" and row["margin"] == math.inf and seeds.alarm([row]) == 0
 
 
 def test_the_room_that_margins_start_from_is_the_one_that_claims_ask_for():

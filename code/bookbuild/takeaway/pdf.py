@@ -17,7 +17,7 @@ from pathlib import Path
 import pikepdf
 import pypdf
 from bs4 import BeautifulSoup
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Error, sync_playwright
 from pypdf.generic import NameObject, TextStringObject
 
 from bookbuild import checkout
@@ -31,10 +31,9 @@ BROWSERS = (
 QUIET = ["--no-sandbox", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 QUIET += ["--disable-component-update", "--disable-sync"]
 HOW = "install Chromium or Google Chrome, or set CHROMIUM to the path of one"
-NONE = f"no browser can be had: {HOW}"
 # where none is: Playwright's own; and that of Debian and Ubuntu, for whoever may install it
 GET = (
-    [sys.executable, "-m", "playwright", "install", "--no-shell", "chromium"],
+    [sys.executable, "-m", "playwright", "install", "--only-shell", "chromium"],
     ["apt-get", "update", "-qq"],
     ["apt-get", "install", "-y", "-qq", "--no-install-recommends", "chromium"],
 )
@@ -46,35 +45,27 @@ TO_PAGES += ', a[href^="#"]:has(> :is(.std-ref, .std-doc))'
 DRAWN = "Promise.all([document.fonts.ready, ...[...document.images].map((one) => one.decode())])"
 
 
-def find_browser():
-    """Return the path of a Chromium of this machine, or None."""
-    names = [os.environ.get("CHROMIUM"), *map(shutil.which, BROWSERS)]
-    return next(filter(None, names), None) or _playwrights()
-
-
-def _playwrights():
-    """Return the path of Playwright's own Chromium if it is there and has all it needs, or None."""
-    with sync_playwright() as playwright:
-        path = playwright.chromium.executable_path
-    with suppress(OSError, subprocess.SubprocessError):
-        subprocess.run([path, "--version"], capture_output=True, timeout=PATIENCE, check=True)
-        return path
+def start(playwright):
+    """Return a running Chromium, this machine's or else Playwright's own, or None."""
+    path = next(filter(None, [os.environ.get("CHROMIUM"), *map(shutil.which, BROWSERS)]), None)
+    with suppress(Error):
+        return playwright.chromium.launch(executable_path=path, args=QUIET)
     return None
 
 
-def get_browser():
-    """Return the path of a Chromium, which is got where there is none, or None."""
+def get(playwright):
+    """Return a running Chromium, which is installed where there is none, or None."""
     environ = os.environ | {"PLAYWRIGHT_DOWNLOAD_CONNECTION_TIMEOUT": TRY}
     environ["DEBIAN_FRONTEND"] = "noninteractive"
     # no pipe: what a command leaves behind would hold its other end
     quiet = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
     for command in GET:
-        if found := find_browser():
-            return found
+        if browser := start(playwright):
+            return browser
         print(f"no browser found, trying: {' '.join(command)}", file=sys.stderr, flush=True)
         with suppress(OSError, subprocess.TimeoutExpired):
             subprocess.run(command, env=environ, timeout=PATIENCE, check=False, **quiet)
-    return find_browser()
+    return start(playwright)
 
 
 def prepare(book, site):
@@ -160,14 +151,13 @@ def finish(reader, book):
     return small.getvalue()
 
 
-def main(site=printed.SITE):
-    """Print the book."""
-    book, found = printed.read(site), get_browser() or sys.exit(NONE)
+def main(only_browser=False, site=printed.SITE):
+    """See to a browser, and print the book unless that was all."""
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=found, args=QUIET)
-        paper = print_book(book, site, chromium)
-        chromium.close()
-    printed.keep(book, ".pdf", finish(paper, book))
+        browser = get(playwright) or sys.exit(f"no browser can be had: {HOW}")
+        if not only_browser:
+            book = printed.read(site)
+            printed.keep(book, ".pdf", finish(print_book(book, site, browser), book))
 
 
 def _outline(entry):
@@ -185,7 +175,4 @@ def _unique(chapter, name=""):
 
 
 if __name__ == "__main__":
-    if sys.argv[1:] != ["browser"]:
-        main()
-    elif get_browser() is None:
-        print(NONE, file=sys.stderr)
+    main(only_browser=sys.argv[1:] == ["browser"])
