@@ -1,4 +1,4 @@
-"""Changes the mathematics in small ways, one at a time, and asks whether a test notices. Run by ``make mutants``.
+"""Changes the mathematics in small ways, one at a time, and asks whether a test notices. Run it by itself.
 
 An occasional tool: MODULES names some of the modules, each of which takes minutes. Whoever survives is printed, for a
 reader to judge: either a test is missing, or the change makes no difference that anyone could notice.

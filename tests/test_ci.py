@@ -1,4 +1,4 @@
-"""The scripts behind the workflows, .ci: whether the published site is the one that was built, and what a release keeps."""
+"""The scripts behind the workflows: whether the published site is the one that was built, and what a release keeps."""
 
 import hashlib
 import os
@@ -12,6 +12,7 @@ import pytest
 from outside import run, served
 
 ROOT = Path(__file__).parents[1]
+SCRIPTS = Path(".github/scripts")
 
 BUILT = {"index.html": b"door", "book/index.html": b"first page"}
 SUMS = "".join(f"{hashlib.sha256(body).hexdigest()}  {path}\n" for path, body in BUILT.items())
@@ -20,7 +21,7 @@ SUMS = "".join(f"{hashlib.sha256(body).hexdigest()}  {path}\n" for path, body in
 def verify(answers, sums=SUMS, wait="20"):
     """Compare a site that gives these answers with the one that was built."""
     with served({f"/book/{path}": list(bodies) for path, bodies in answers.items()}) as (address, asked):
-        code, said = run(ROOT / ".ci/verify", address, input=sums, env=os.environ | {"WAIT": wait, "PAUSE": "0.1"})
+        code, said = run(ROOT / SCRIPTS / "verify", address, input=sums, env=os.environ | {"WAIT": wait, "PAUSE": "0.1"})
     return code, said, asked
 
 
@@ -45,7 +46,7 @@ def test_every_wrong_page_is_named():
 
 
 def test_site_that_does_not_answer_and_missing_sums_are_faults():
-    code, said = run(ROOT / ".ci/verify", "http://127.0.0.1:9", input=SUMS, env=os.environ | {"WAIT": "0"})
+    code, said = run(ROOT / SCRIPTS / "verify", "http://127.0.0.1:9", input=SUMS, env=os.environ | {"WAIT": "0"})
     assert code == 1 and "127.0.0.1" in said
     # an empty variable, handed over by bash, is an empty line
     code, said, _ = verify({}, sums="\n")
@@ -58,7 +59,7 @@ def test_site_that_does_not_answer_and_missing_sums_are_faults():
 @pytest.fixture
 def checkout(tmp_path):
     """Return a checkout with the scripts, a site, and the files that have a version."""
-    shutil.copytree(ROOT / ".ci", tmp_path / ".ci")
+    shutil.copytree(ROOT / SCRIPTS, tmp_path / SCRIPTS)
     files = {
         "code/pyproject.toml": '[project]\nversion = "1.2.0"\n',
         "CITATION.cff": "cff-version: 1.2.0\nversion: 1.2.0\n",
@@ -77,21 +78,21 @@ def checkout(tmp_path):
 
 
 def test_tag_of_this_version_is_let_pass(checkout):
-    assert run(checkout / ".ci/version", "v1.2.0") == (0, "")
+    assert run(checkout / SCRIPTS / "version", "v1.2.0") == (0, "")
     ours = tomllib.loads((ROOT / "code/pyproject.toml").read_text("utf-8"))["project"]["version"]
-    assert run(ROOT / ".ci/version", f"v{ours}") == (0, "")
+    assert run(ROOT / SCRIPTS / "version", f"v{ours}") == (0, "")
 
 
 @pytest.mark.parametrize("name", ["code/pyproject.toml", "CITATION.cff"])
 def test_file_with_another_version_is_named(checkout, name):
     text = (checkout / name).read_text("utf-8")
     (checkout / name).write_text(re.sub(r"^version(\W+)1.2.0", r"version\g<1>1.1.9", text, flags=re.MULTILINE), "utf-8")
-    code, said = run(checkout / ".ci/version", "v1.2.0")
+    code, said = run(checkout / SCRIPTS / "version", "v1.2.0")
     assert (code, said) == (1, f"::error::the tag v1.2.0 wants version 1.2.0, and {name} says 1.1.9\n")
 
 
 def test_tag_without_a_version_is_a_fault(checkout):
-    code, said = run(checkout / ".ci/version", "v1.2")
+    code, said = run(checkout / SCRIPTS / "version", "v1.2")
     assert code == 1 and said.count("1.2.0") == 2
 
 
@@ -104,7 +105,7 @@ def test_same_site_is_archived_to_the_same_bytes(checkout):
     for stamp in (1_000_000_000, 1_500_000_000):
         for path in (checkout / "_build/html").rglob("*"):
             os.utime(path, (stamp, stamp))
-        code, said = run(checkout / ".ci/archive")
+        code, said = run(checkout / SCRIPTS / "archive")
         assert code == 0, said
         kept.append({path.name: path.read_bytes() for path in (checkout / "_build/release").iterdir()})
     assert kept[0] == kept[1]
@@ -118,30 +119,8 @@ def test_same_site_is_archived_to_the_same_bytes(checkout):
 @pytest.mark.parametrize("ending", ["epub", "pdf"])
 def test_site_without_its_other_formats_is_not_archived(checkout, ending):
     (checkout / f"_build/html/which.{ending}").unlink()
-    code, said = run(checkout / ".ci/archive")
+    code, said = run(checkout / SCRIPTS / "archive")
     assert code == 1 and f"the site has no .{ending}" in said
-
-
-# Advisories
-
-
-@pytest.mark.parametrize(
-    ("says", "status", "wanted", "words"),
-    [
-        ("No known vulnerabilities found", 0, 0, "No known"),
-        ("Found 2 known vulnerabilities in 1 package\nnumpy 2.0 PYSEC-1", 1, 2, "numpy 2.0 PYSEC-1"),
-        ("No known vulnerabilities found\nzict Dependency not found on PyPI and could not be audited: zict", 0, 0, "audit: 1 of "),
-        ("ERROR:pip_audit._cli: Could not connect to the feed", 1, 0, "audit: the advisories could not be had, and nothing was asked"),
-        ("ERROR: invalid requirement, code/hashes.txt line 3", 1, 2, "pip-audit has failed, and not for want of a network"),
-    ],
-)
-def test_advisories_stop_as_does_a_failure_and_a_missing_network_does_not(tmp_path, says, status, wanted, words):
-    tool = tmp_path / "pip-audit"
-    tool.write_text(f"#!/bin/sh\nprintf '{says}\\n' >&2\nexit {status}\n", "utf-8")
-    tool.chmod(0o755)
-    code, said = run("make", "audit", cwd=ROOT, env=os.environ | {"AUDIT": str(tool)})
-    assert code == wanted, said
-    assert words in said
 
 
 # The run itself
@@ -162,16 +141,10 @@ def test_run_begins_with_an_empty_home_and_fails_with_any_of_its_parts(tmp_path,
 # The pins
 
 
-def pins(name):
-    """Return the pinned requirements of a list, each on a line, and the hashes of each."""
-    lines = (ROOT / name).read_text("utf-8").replace("\\\n", "").splitlines()
-    split = [line.split("--hash=") for line in lines if line and not line.startswith(("#", "-e"))]
-    return {pin.strip(): [one.strip() for one in hashes] for pin, *hashes in split}
-
-
-def test_both_lists_have_the_same_pins_and_one_has_hashes():
-    plain, hashed = pins("requirements.txt"), pins("code/hashes.txt")
-    assert plain.keys() == hashed.keys()
-    assert all(re.match(r"[\w.-]+(\[\w,-]+\])?==\S+( ;|$)", pin) for pin in plain)
-    assert all(hashes and all(re.fullmatch("sha256:[0-9a-f]{64}", one) for one in hashes) for hashes in hashed.values())
-    assert (ROOT / "requirements.txt").read_text("utf-8").splitlines()[-1] == "-e ./code"
+def test_every_pin_is_exact_and_the_code_comes_last():
+    head, *pins, last = (ROOT / "requirements.txt").read_text("utf-8").splitlines()
+    assert head.startswith("# Made by `make lock` ")
+    assert [pin for pin in pins if not re.fullmatch(r"[\w.-]+(\[[\w,-]+\])?==[\w.+!]+( ; .+)?", pin)] == []
+    assert last == "-e ./code"
+    # `make` installs the others by it
+    assert sum(pin.startswith("uv==") for pin in pins) == 1

@@ -168,7 +168,7 @@ def test_locale_that_knows_no_letters_but_those_of_english(book):
 @pytest.fixture
 def machine(tmp_path):
     """Return a folder with what setting up needs."""
-    for name in ("Makefile", "code/hashes.txt", "code/pyproject.toml"):
+    for name in ("Makefile", "requirements.txt", "code/pyproject.toml"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)
     return tmp_path
@@ -187,7 +187,7 @@ def test_setting_up_without_a_network_says_so(machine):
     # nobody listens on this port; what pip has been told elsewhere does not count
     nowhere = {"PIP_CONFIG_FILE": os.devnull, "PIP_INDEX_URL": "http://127.0.0.1:9", "PIP_RETRIES": "0", "PIP_NO_CACHE_DIR": "1"}
     (said,) = set_up(machine, **nowhere)
-    assert said.startswith("make: pip could not install code/hashes.txt; is the network reachable?")
+    assert said.startswith("make: pip could not install requirements.txt; is the network reachable?")
 
 
 def test_setting_up_with_an_old_python_or_none_says_so(machine):

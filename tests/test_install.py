@@ -3,7 +3,9 @@
 import json
 import subprocess
 import sys
+import tarfile
 import venv
+import zipfile
 
 import numpy as np
 import pytest
@@ -24,17 +26,24 @@ def ran(python, *argv, **options):
 
 
 @pytest.fixture(scope="module")
-def bare(tmp_path_factory):
+def built(tmp_path_factory):
+    """Return the wheel and the source distribution, built as for a release."""
+    folder = tmp_path_factory.mktemp("built")
+    build = ran(sys.executable, "-m", "hatchling", "build", "-d", folder, cwd=ROOT / "code")
+    assert build.returncode == 0, build.stderr
+    (wheel,), (source,) = folder.glob("*.whl"), folder.glob("which_component-*.tar.gz")
+    return wheel, source
+
+
+@pytest.fixture(scope="module")
+def bare(built, tmp_path_factory):
     """Return the Python of a fresh environment that has the package alone, in the versions that are pinned."""
     folder = tmp_path_factory.mktemp("bare")
     pins = [line for line in (ROOT / "requirements.txt").read_text("utf-8").splitlines() if not line.startswith("-e")]
     (folder / "pins.txt").write_text("\n".join(pins), "utf-8")
-    build = ran(sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--wheel-dir", folder, ROOT / "code")
-    assert build.returncode == 0, build.stderr
-    (wheel,) = folder.glob("*.whl")
     venv.create(folder / "venv", with_pip=True)
     python = folder / "venv/bin/python"
-    install = ran(python, "-m", "pip", "install", "--quiet", "--constraint", folder / "pins.txt", wheel)
+    install = ran(python, "-m", "pip", "install", "--quiet", "--constraint", folder / "pins.txt", built[0])
     assert install.returncode == 0, install.stderr
     return python
 
@@ -51,6 +60,18 @@ def saved(tmp_path_factory):
     path = tmp_path_factory.mktemp("saved") / "trace.nc"
     tree.to_netcdf(path, engine="h5netcdf")
     return path, tree
+
+
+def test_wheel_and_source_hold_the_licence_of_the_code(built):
+    wheel, source = built
+    with zipfile.ZipFile(wheel) as archive:
+        (name,) = [name for name in archive.namelist() if name.endswith("/licenses/LICENSE")]
+        texts = [archive.read(name).decode()]
+    with tarfile.open(source) as archive:
+        (name,) = [name for name in archive.getnames() if name.endswith("/LICENSE")]
+        texts.append(archive.extractfile(name).read().decode())
+    ours = (ROOT / "LICENSE").read_text("utf-8").split("1. The code: MIT License\n\n")[1].split("\n\n---")[0]
+    assert texts == [f"MIT License\n\n{ours}\n"] * 2
 
 
 def test_nothing_comes_along_that_is_not_needed(bare):

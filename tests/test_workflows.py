@@ -13,7 +13,6 @@ from outside import run
 
 ROOT = Path(__file__).parents[1]
 FLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
-SAME_REPOSITORY = "$/.github/workflows/"
 
 
 def tool(name):
@@ -35,7 +34,7 @@ def safety(folder):
 
 
 def test_workflows_have_the_form_of_workflows():
-    assert len(FLOWS) >= 7
+    assert [path.stem for path in FLOWS] == ["book", "dependencies", "weekly"]
     code, said = form("github-workflows", *FLOWS)
     assert code == 0, said
 
@@ -76,10 +75,23 @@ def loaded(text):
     return flow
 
 
+def cases(job):
+    """Return the cases of a job's matrix."""
+    return job.get("strategy", {}).get("matrix", {}).get("include", [])
+
+
 def scripts(job):
     """Return the shell lines of a job as one text, with what its matrix has made."""
-    made = [f"make {case['target']}" for case in job.get("strategy", {}).get("matrix", {}).get("include", []) if "target" in case]
+    made = [f"make {case['target']}" for case in cases(job) if case.get("target")]
     return "\n".join([*made, *(step.get("run", "") for step in job.get("steps", []))])
+
+
+def unknown(job):
+    """Yield the names that steps ask the matrix for and that no case has."""
+    for step in job.get("steps", []):
+        for name in re.findall(r"matrix\.name == '(\w+)'", yaml.safe_dump(step)):
+            if name not in {case.get("name") for case in cases(job)}:
+                yield f"no case {name} in the matrix"
 
 
 def targets():
@@ -92,27 +104,21 @@ def missing(text):
     for name in re.findall(r"\bmake ([a-z][\w-]*)", text):
         if name not in targets():
             yield f"no target {name} in the Makefile"
-    for name in re.findall(r"(?<![\w/])\.(?:ci|github)/[\w./-]+", text):
+    for name in re.findall(r"(?<![\w/])\.(?:ci|github/scripts)/[\w./-]+", text):
         if not os.access(ROOT / name, os.X_OK):
             yield f"no script {name}, or not one that may be run"
+    for name in re.findall(r"(?<![\w./-])(?:book|code|tests)/[\w./-]+\.py\b", text):
+        if not (ROOT / name).is_file():
+            yield f"no file {name}"
 
 
-def outputs(flows, flow, name):
-    """Return the names of what a job hands to others, its own or those of the workflow that it calls."""
-    job = flow["jobs"][name]
-    if "uses" in job:
-        called = flows.get(job["uses"].removeprefix(SAME_REPOSITORY), {"on": {}})
-        return (called["on"].get("workflow_call") or {}).get("outputs", {})
-    return job.get("outputs", {})
-
-
-def unbound(flows, flow):
+def unbound(flow):
     """Yield, in words, what jobs expect of other jobs and do not get."""
     for name, job in flow["jobs"].items():
         needs = job.get("needs", [])
         needs = [needs] if isinstance(needs, str) else needs
         for other, output in re.findall(r"\bneeds\.(\w+)\.outputs\.(\w+)", yaml.safe_dump(job)):
-            if other not in needs or output not in outputs(flows, flow, other):
+            if other not in needs or output not in flow["jobs"][other].get("outputs", {}):
                 yield f"{name}: no {output} comes from {other}"
         ids = {step.get("id") for step in job.get("steps", [])}
         for step in re.findall(r"\bsteps\.(\w+)\.", yaml.safe_dump(job)):
@@ -122,14 +128,11 @@ def unbound(flows, flow):
 
 def faults(folder):
     """Yield, in words, what is wrong with the workflows in a folder."""
-    flows = {path.name: loaded(path.read_text("utf-8")) for path in sorted(folder.glob("*.yml"))}
-    for name, flow in flows.items():
-        for called in (job["uses"].removeprefix(SAME_REPOSITORY) for job in flow["jobs"].values() if "uses" in job):
-            if called not in flows or "workflow_call" not in flows[called]["on"]:
-                yield f"{name}: {called} cannot be called"
-        unlimited = [key for key, job in flow["jobs"].items() if "uses" not in job and "timeout-minutes" not in job]
-        absent = [fault for job in flow["jobs"].values() for fault in missing(scripts(job))]
-        yield from (f"{name}: {fault}" for fault in (*unbound(flows, flow), *absent, *(f"{key}: no timeout" for key in unlimited)))
+    for path in sorted(folder.glob("*.yml")):
+        flow = loaded(path.read_text("utf-8"))
+        unlimited = [f"{key}: no timeout" for key, job in flow["jobs"].items() if "timeout-minutes" not in job]
+        absent = [fault for job in flow["jobs"].values() for fault in (*missing(scripts(job)), *unknown(job))]
+        yield from (f"{path.name}: {fault}" for fault in (*unbound(flow), *absent, *unlimited))
 
 
 def test_workflows_call_what_exists_and_set_limits():
@@ -137,18 +140,19 @@ def test_workflows_call_what_exists_and_set_limits():
 
 
 def test_scripts_call_what_exists():
-    for path in (ROOT / ".ci").iterdir():
+    for path in (*(ROOT / ".ci").iterdir(), *(ROOT / ".github/scripts").iterdir()):
         assert list(missing(path.read_text("utf-8"))) == [], path.name
 
 
 FAULTS = {
-    "claims.yml cannot be called": ("release.yml", "workflows/build.yml", "workflows/claims.yml"),
     "publish: no timeout": ("book.yml", "    timeout-minutes: 10\n", ""),
-    "no target mutant in the Makefile": ("thorough.yml", "target: mutants", "target: mutant"),
-    "no script .ci/verified": ("book.yml", ".ci/verify", ".ci/verified"),
+    "no target claim in the Makefile": ("weekly.yml", "target: claims", "target: claim"),
+    "no file tests/mutant.py": ("weekly.yml", "tests/mutants.py", "tests/mutant.py"),
+    "no case link in the matrix": ("weekly.yml", "matrix.name == 'links'", "matrix.name == 'link'"),
+    "no script .github/scripts/verified": ("book.yml", "scripts/verify", "scripts/verified"),
     "verify: no sums comes from publish": ("book.yml", "needs.build.outputs.sums", "needs.publish.outputs.sums"),
     "verify: no sum comes from build": ("book.yml", "needs.build.outputs.sums", "needs.build.outputs.sum"),
-    "build: no step place": ("build.yml", "steps.site.", "steps.place."),
+    "build: no step place": ("book.yml", "steps.site.", "steps.place."),
 }
 
 
@@ -175,7 +179,24 @@ def test_a_fork_needs_no_secret():
         assert "secrets." not in path.read_text("utf-8"), path.name
 
 
+def test_who_may_write_runs_nothing_of_the_project_and_only_for_a_tag():
+    jobs = loaded((ROOT / ".github/workflows/book.yml").read_text("utf-8"))["jobs"]
+    for name, permission in (("release", "contents"), ("package", "id-token")):
+        assert jobs[name]["permissions"] == {"actions": "read", permission: "write"}
+        assert jobs[name]["if"].startswith("github.ref_type == 'tag'")
+        assert [step for step in jobs[name]["steps"] if "uses" in step] == []
+        assert "make" not in scripts(jobs[name]).split() and ".github/" not in scripts(jobs[name])
+    writers = {name for name, job in jobs.items() if "write" in job["permissions"].values()}
+    assert writers == {"publish", "release", "package"}
+
+
+def test_the_package_is_published_where_the_owner_has_asked_for_it_alone():
+    package = loaded((ROOT / ".github/workflows/book.yml").read_text("utf-8"))["jobs"]["package"]
+    assert package["if"].endswith(" && vars.PUBLISH_PACKAGE == 'true'")
+    assert "release" in package["needs"]
+
+
 def test_pages_to_verify_are_printed(site):
-    names = re.search(r"sha256sum (.+)\)$", (ROOT / ".github/workflows/build.yml").read_text("utf-8"), re.MULTILINE)[1].split()
+    names = re.search(r"sha256sum (.+)\)$", (ROOT / ".github/workflows/book.yml").read_text("utf-8"), re.MULTILINE)[1].split()
     assert {"index.html", "book/index.html"} < set(names)
     assert [name for name in names if not (site / name).is_file()] == []
