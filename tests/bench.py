@@ -14,9 +14,8 @@ import pymc as pm
 import pytensor
 from mixtures import data, exact, relabel
 
-from tests import planted
-
-ROOT = Path(__file__).parents[1]
+from tests.checkout import ROOT
+from tests.science import planted
 
 
 def posterior():

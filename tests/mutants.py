@@ -39,7 +39,7 @@ def prepare(work, modules, tests):
         "also_copy": ["src", "pytest.ini"],
         "only_mutate": [f"src/mixtures/{name}.py" for name in modules],
         "pytest_add_cli_args": ["-p no:cacheprovider", "-mnot slow"],
-        "pytest_add_cli_args_test_selection": [f"tests/test_{name}.py" for name in tests],
+        "pytest_add_cli_args_test_selection": [f"tests/science/test_{name}.py" for name in tests],
     }
     lines = [f"{name}=\n" + "".join(f"    {value}\n" for value in values) for name, values in options.items()]
     (work / "setup.cfg").write_text("[mutmut]\n" + "".join(lines), "utf-8")

@@ -2,15 +2,15 @@
 
 import re
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 import pymc as pm
 import pytest
+from checkout import ROOT
 from mixtures import data, relabel, switching
 from scipy import stats
 
-PAGE = Path(__file__).parents[1] / "book" / "practice.md"
+PAGE = ROOT / "book" / "practice.md"
 RECIPE = re.compile(r"^```\{code-cell\} ipython3\n:tags: \[recipe\]\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 SEEN = {"switching between chains", "switching within chains", "no sign of switching"}
 # seed, n, means, sigma, weights: small numbers and large, equal groups and unequal ones, two and three components

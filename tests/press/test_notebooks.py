@@ -9,10 +9,10 @@ import nbformat
 import pytest
 from bookbuild.takeaway import notebooks, prose
 from bs4 import BeautifulSoup
+from checkout import ROOT
 from IPython.core.inputtransformer2 import TransformerManager
 from PIL import Image
 
-ROOT = Path(__file__).parents[1]
 BOOK = prose.read(ROOT)
 SITE = "https://reader.github.io/which/"
 PRESS = re.compile(r"\{[a-z:]+\}`|:::|```\{|mystnb|progressbar|^\([\w-]+\)=$|\]\([\w-]+\.md", re.MULTILINE)

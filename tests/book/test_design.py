@@ -3,14 +3,12 @@
 import io
 import struct
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 import reader
 from mixtures.plots import style
 from PIL import Image
 
-ROOT = Path(__file__).parents[1]
 PALETTE = [style.EXACT, style.DATA, *style.COMPONENTS, *style.METHODS.values()]
 SCREENS = {"screen": (1280, 800), "telephone": (390, 844)}
 # the letters of each full line of running text without formulas: the last line of a paragraph may be short

@@ -1,12 +1,12 @@
 """The text of the chapters, as it is written: no number by hand, one shape for all chapters, one way of spelling."""
 
 import re
-from pathlib import Path
 
 import pytest
 import yaml
+from checkout import ROOT
 
-BOOK = Path(__file__).parents[1] / "book"
+BOOK = ROOT / "book"
 PAGES = sorted(BOOK.glob("*.md"))
 CELL = re.compile(r"^```\{code-cell\}.*?^```$", re.MULTILINE | re.DOTALL)
 # the first page has cells, for its picture, and is no chapter

@@ -1,11 +1,11 @@
 """The questions that readers come with: each has a section that asks it, that the index leads to, and that measures."""
 
 import re
-from pathlib import Path
 
 import pytest
+from checkout import ROOT
 
-BOOK = Path(__file__).parents[1] / "book"
+BOOK = ROOT / "book"
 TEXTS = {page.name: page.read_text("utf-8") for page in sorted(BOOK.glob("*.md"))}
 # the labels of the sections that answer
 QUESTIONS = [

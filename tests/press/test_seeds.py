@@ -2,15 +2,14 @@
 
 import math
 import shutil
-from pathlib import Path
 
 import pytest
 from bookbuild.checkout import settings
 from bookbuild.execute import seeds
+from checkout import ROOT
 from miniature import HEAD
 from mixtures import claims
 
-ROOT = Path(__file__).parents[1]
 CHAPTER = HEAD + """
 ```{code-cell} ipython3
 import os

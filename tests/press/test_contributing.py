@@ -1,14 +1,13 @@
 """What CONTRIBUTING.md and README.md tell people to type exists, and the recipes keep the rules of the chapters."""
 
 import re
-from pathlib import Path
 
 import pytest
 import yaml
+from checkout import ROOT
 from test_prose import AMERICAN, typed_numbers
 from test_workflows import FLOWS, loaded, missing
 
-ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
 RECIPES = re.findall(r"^````markdown\n(.*?)^````$", TEXT, re.MULTILINE | re.DOTALL)
 DAYS = ("Sundays", "Mondays", "Tuesdays", "Wednesdays", "Thursdays", "Fridays", "Saturdays")

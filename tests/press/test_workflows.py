@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 import yaml
+from checkout import ROOT
 from outside import run
 
-ROOT = Path(__file__).parents[1]
 FLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 SAME_REPOSITORY = "$/.github/workflows/"
 

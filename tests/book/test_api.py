@@ -4,12 +4,12 @@ import importlib
 import inspect
 import pkgutil
 import re
-from pathlib import Path
 
 import mixtures
 import pytest
+from checkout import ROOT
 
-BOOK = Path(__file__).parents[1] / "book"
+BOOK = ROOT / "book"
 TEXT = (BOOK / "api.md").read_text("utf-8")
 ENTRY = re.compile(r"^\.\. auto(?:function|class|exception):: ([\w.]+)|^```\{py:data\} (\w+)$", re.MULTILINE)
 MODULE = re.compile(r"^```\{py:module\} ([\w.]+)$", re.MULTILINE)

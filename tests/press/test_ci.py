@@ -6,12 +6,10 @@ import re
 import shutil
 import subprocess
 import tomllib
-from pathlib import Path
 
 import pytest
+from checkout import ROOT
 from outside import run, served
-
-ROOT = Path(__file__).parents[1]
 
 BUILT = {"index.html": b"door", "book/index.html": b"first page"}
 SUMS = "".join(f"{hashlib.sha256(body).hexdigest()}  {path}\n" for path, body in BUILT.items())
