@@ -16,11 +16,12 @@ from bookbuild.takeaway import pdf
 from hypothesis import Phase, settings
 from playwright.sync_api import sync_playwright
 
-settings.register_profile("book", derandomize=True, deadline=None, max_examples=100, database=None)
+BOOK = settings(derandomize=True, deadline=None, max_examples=100, database=None)
+settings.register_profile("book", BOOK)
 # ten times as many, and others each time
-settings.register_profile("thorough", settings.get_profile("book"), derandomize=False, print_blob=True, max_examples=1000)
+settings.register_profile("thorough", BOOK, derandomize=False, print_blob=True, max_examples=1000)
 # a mutant need not be caught by the smallest of inputs: looking for it takes minutes
-settings.register_profile("mutants", settings.get_profile("book"), phases=[Phase.explicit, Phase.generate])
+settings.register_profile("mutants", BOOK, phases=[Phase.explicit, Phase.generate])
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "book"))
 
 
@@ -55,7 +56,7 @@ UNSEEN = "no browser: "
 # not for the whole session: while Playwright runs, asyncio.run is refused to every other test
 @pytest.fixture(scope="module")
 def browser():
-    """Start a Chromium of this machine; a test that needs one is skipped without, and fails where CI is set."""
+    """Start a Chromium of this machine; without, a test is skipped, and fails where CI is set."""
     with sync_playwright() as playwright:
         started = pdf.start(playwright)
         if started is None:
@@ -69,7 +70,9 @@ def pytest_sessionfinish(session):
     """Say, below all else, how many tests have not been run for want of a browser."""
     result = yield
     terminal = session.config.pluginmanager.get_plugin("terminalreporter")
-    skipped = [report for report in terminal.stats.get("skipped", []) if UNSEEN in str(report.longrepr)] if terminal else []
+    reports = terminal.stats.get("skipped", []) if terminal else []
+    skipped = [report for report in reports if UNSEEN in str(report.longrepr)]
     if skipped:
-        terminal.write_line(f"{len(skipped)} tests were skipped, for they need a browser: {pdf.HOW}")
+        count = f"{len(skipped)} tests were skipped"
+        terminal.write_line(f"{count}, for they need a browser: {pdf.HOW}")
     return result

@@ -1,4 +1,4 @@
-"""The reference, book/api.md: every public name of the package has an entry, and a link to where it is explained."""
+"""The reference, book/api.md: every public name has an entry, and a link to its explanation."""
 
 import importlib
 import inspect
@@ -11,24 +11,30 @@ from checkout import ROOT
 
 BOOK = ROOT / "book"
 TEXT = (BOOK / "api.md").read_text("utf-8")
-ENTRY = re.compile(r"^\.\. auto(?:function|class|exception):: ([\w.]+)|^```\{py:data\} (\w+)$", re.MULTILINE)
+ENTRY = re.compile(
+    r"^\.\. auto(?:function|class|exception):: ([\w.]+)|^```\{py:data\} (\w+)$", re.MULTILINE)
 MODULE = re.compile(r"^```\{py:module\} ([\w.]+)$", re.MULTILINE)
 ROW = re.compile(r"^\| `([\w.]+)` \| .+ \| ([\w., ]+) \|$", re.MULTILINE)
 
 
 def public(module):
-    """Return the full names that a module offers: what it lists, or else the functions and classes it defines."""
+    """Return the full names that a module offers: what it lists, or else what it defines."""
     names = getattr(module, "__all__", None) or [
         name
         for name, thing in vars(module).items()
-        if (inspect.isfunction(thing) or inspect.isclass(thing)) and thing.__module__ == module.__name__
-    ]
+        if inspect.isfunction(thing) or inspect.isclass(thing)
+        if thing.__module__ == module.__name__]
     return {f"{module.__name__}.{name}" for name in names if not name.startswith("_")}
 
 
 DOCUMENTED = re.split(r"^(?=```\{py:module\} )", TEXT, flags=re.MULTILINE)[1:]
-SECTIONS = [(MODULE.search(part)[1], section) for part in DOCUMENTED for section in re.split(r"^### .*$", part, flags=re.MULTILINE)[1:]]
-ENTRIES = [full or f"{module}.{short}" for module, section in SECTIONS for full, short in ENTRY.findall(section)]
+SECTIONS = [
+    (MODULE.search(part)[1], section)
+    for part in DOCUMENTED for section in re.split(r"^### .*$", part, flags=re.MULTILINE)[1:]
+]
+ENTRIES = [
+    full or f"{module}.{short}"
+    for module, section in SECTIONS for full, short in ENTRY.findall(section)]
 
 
 @pytest.mark.parametrize("name", MODULE.findall(TEXT))

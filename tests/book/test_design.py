@@ -1,4 +1,4 @@
-"""The house style, measured: lines that can be read, colours that stand out, pages that can be printed."""
+"""The house style, measured: lines that can be read, colours that stand out, pages to print."""
 
 import io
 import struct
@@ -11,8 +11,10 @@ from PIL import Image
 
 PALETTE = [style.EXACT, style.DATA, *style.COMPONENTS, *style.METHODS.values()]
 SCREENS = {"screen": (1280, 800), "telephone": (390, 844)}
-# the letters of each full line of running text without formulas: the last line of a paragraph may be short
-LINES = """() => [...document.querySelectorAll("article section > p:not(:has(.math))")].flatMap((paragraph) => {
+# the letters of each full line of running text without formulas: a paragraph's last may be short
+LINES = """() => [
+  ...document.querySelectorAll("article section > p:not(:has(.math))")
+].flatMap((paragraph) => {
   const letters = new Map(), text = document.createTreeWalker(paragraph, NodeFilter.SHOW_TEXT);
   const range = document.createRange();
   while (text.nextNode()) {
@@ -32,14 +34,15 @@ LINES = """() => [...document.querySelectorAll("article section > p:not(:has(.ma
 def opened(browser, screen="screen", **other):
     """Yield a fresh page of the size of a screen."""
     width, height = SCREENS[screen]
-    with reader.opened(browser, "light", viewport={"width": width, "height": height}, **other) as (page, _):
+    other["viewport"] = {"width": width, "height": height}
+    with reader.opened(browser, "light", **other) as (page, _):
         yield page
 
 
 def luminance(colour):
     """Return the relative luminance of a colour, given as "#rrggbb", by the rule of WCAG."""
     parts = [int(colour[k : k + 2], 16) / 255 for k in (1, 3, 5)]
-    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    linear = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
     return sum(weight * part for weight, part in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
 
 
@@ -57,8 +60,9 @@ def colours(page, names):
     """Return custom properties of the page as "#rrggbb"."""
     return page.evaluate(
         """(names) => names.map((name) => {
+          const style = getComputedStyle(document.documentElement);
           const canvas = document.createElement("canvas").getContext("2d");
-          canvas.fillStyle = getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+          canvas.fillStyle = style.getPropertyValue(name).trim();
           return canvas.fillStyle;
         })""",
         names,
@@ -77,14 +81,16 @@ def test_colours_of_figures_stand_out_in_the_dark(browser, server):
         page.goto(f"{server}/book/mixture.html")
         ground, focus = colours(page, ["--pst-color-background", "--pst-color-accent"])
         assert contrast(focus, ground) >= 3
-        row = "".join(f"<rect x='{40 * i}' width='40' height='40' fill='{c}'/>" for i, c in enumerate(["#fff", *PALETTE]))
-        drawing = f"<svg xmlns='http://www.w3.org/2000/svg' width='{40 * len(PALETTE) + 40}' height='40'>{row}</svg>"
+        row = "".join(
+            f"<rect x='{40 * i}' width='40' height='40' fill='{colour}'/>"
+            for i, colour in enumerate(["#fff", *PALETTE]))
+        size = f"width='{40 * len(PALETTE) + 40}' height='40'"
+        drawing = f"<svg xmlns='http://www.w3.org/2000/svg' {size}>{row}</svg>"
         image = page.locator(".cell_output figure img").first
         image.evaluate(
             "(one, drawn) => { one.src = 'data:image/svg+xml,' + encodeURIComponent(drawn);"
             " one.removeAttribute('width'); one.removeAttribute('height'); return one.decode() }",
-            drawing,
-        )
+            drawing)
         image.scroll_into_view_if_needed()
         white, *drawn = shades(page, image.bounding_box())
         assert white == ground
@@ -108,7 +114,8 @@ def test_first_screen_shows_the_problem_in_one_picture(browser, server, screen):
     with opened(browser, screen) as page:
         page.goto(f"{server}/book/index.html")
         page.wait_for_load_state("networkidle")
-        boxes = [page.locator(f"article {part}").first.bounding_box() for part in ("h1", "section > p", "figure img")]
+        parts = [page.locator(f"article {part}") for part in ("h1", "section > p", "figure img")]
+        boxes = [part.first.bounding_box() for part in parts]
         assert [box["y"] for box in boxes] == sorted(box["y"] for box in boxes)
         assert boxes[-1]["y"] + boxes[-1]["height"] <= SCREENS[screen][1]
         assert boxes[-1]["width"] > 0.85 * min(SCREENS[screen][0], 576)
@@ -118,17 +125,22 @@ def test_paper_shows_the_argument_alone(browser, server):
     with opened(browser, color_scheme="dark") as page:
         page.goto(f"{server}/book/identifiability.html")
         page.emulate_media(media="print")
-        frame = ".bd-sidebar-primary, .bd-sidebar-secondary, .bd-header-article, .prev-next-area, .headerlink, .copybtn"
+        frame = (
+            ".bd-sidebar-primary, .bd-sidebar-secondary, .bd-header-article, .prev-next-area, "
+            ".headerlink, .copybtn")
         assert page.locator(f":is({frame}):visible").count() == 0
         assert page.locator("article h1:visible").count() == 1
         # black on white, though the screen is dark, and the figures as they were drawn
-        assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+        style = "(one) => getComputedStyle(one)"
+        body = page.locator("body").evaluate(f"{style}.backgroundColor")
+        assert body == "rgb(255, 255, 255)"
         for part in ("article p", "article .highlight .kn", "article h2"):
-            assert page.locator(part).first.evaluate("(one) => getComputedStyle(one).color") == "rgb(0, 0, 0)", part
-        assert page.locator("article figure img").first.evaluate("(one) => getComputedStyle(one).filter") == "none"
+            assert page.locator(part).first.evaluate(f"{style}.color") == "rgb(0, 0, 0)", part
+        assert page.locator("article figure img").first.evaluate(f"{style}.filter") == "none"
         # folded solutions are there to be read
         solution = page.locator("details.sd-dropdown .sd-summary-content").first
-        assert solution.evaluate("(one) => one.checkVisibility({contentVisibilityAuto: true}) && one.clientHeight > 10")
+        assert solution.evaluate(
+            "(one) => one.checkVisibility({contentVisibilityAuto: true}) && one.clientHeight > 10")
 
 
 def test_first_page_draws_the_card_that_other_sites_show(site):

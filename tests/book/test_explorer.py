@@ -1,4 +1,4 @@
-"""The explorer: the same numbers as Python's, and a page that works by keyboard, by finger and by ear."""
+"""The explorer: the same numbers as Python's, and a page for keyboard, finger and ear."""
 
 import json
 import re
@@ -19,7 +19,7 @@ READY = "document.getElementById('explorer').dataset.ready"
 
 @contextmanager
 def opened(browser, server, state="", look="light", **other):
-    """Yield the explorer in a state, once it has settled, and check that nothing went wrong behind it."""
+    """Yield the explorer in a state, once it has settled; nothing may go wrong behind it."""
     with reader.opened(browser, look, **other) as (page, listener):
         page.goto(f"{server}/book/explorer.html{state and '#' + state}")
         settled(page)
@@ -62,9 +62,12 @@ STATES = {
     "data=78": {"seed": 78},
     "data=6&separation=0.5&n=50": {"seed": 6, "separation": 0.5, "n": 50},
     "data=8&weight=0.2": {"weight": 0.2},
-    "data=5&weight=0.7&prior=2&n=200&separation=3": {"seed": 5, "weight": 0.7, "prior": 2.0, "n": 200, "separation": 3.0},
-    "data=3&n=10&separation=0&weight=0.1&prior=10": {"seed": 3, "n": 10, "separation": 0.0, "weight": 0.1},
-    "data=2&n=400&separation=1.3&prior=100": {"seed": 2, "n": 400, "separation": 1.3, "prior": 100.0},
+    "data=5&weight=0.7&prior=2&n=200&separation=3": {
+        "seed": 5, "weight": 0.7, "prior": 2.0, "n": 200, "separation": 3.0},
+    "data=3&n=10&separation=0&weight=0.1&prior=10": {
+        "seed": 3, "n": 10, "separation": 0.0, "weight": 0.1},
+    "data=2&n=400&separation=1.3&prior=100": {
+        "seed": 2, "n": 400, "separation": 1.3, "prior": 100.0},
 }
 
 
@@ -84,7 +87,8 @@ def moved(page, state):
 
 def imported(page, module, expression, argument):
     """Return the value of a JavaScript expression of a module `m` and an argument `a`."""
-    code = f"async (a) => {{ const m = await import('{MODULES}/{module}.js'); return {expression}; }}"
+    load = f"const m = await import('{MODULES}/{module}.js')"
+    code = f"async (a) => {{ {load}; return {expression}; }}"
     return page.evaluate(code, argument)
 
 
@@ -113,15 +117,11 @@ def test_numbers_are_those_of_python(still, state):
     assert bell["kl"] == pytest.approx(variational.kl(q, posterior), abs=1e-5)
 
 
-@pytest.mark.parametrize(
-    "state",
-    [
-        "n=10&separation=0&weight=0.1&prior=100",
-        pytest.param("n=400&separation=4&weight=0.9&prior=100", marks=pytest.mark.slow),
-        pytest.param("n=10&separation=0&prior=100", marks=pytest.mark.slow),
-        "n=400&separation=4&prior=1&ordered=1",
-    ],
-)
+@pytest.mark.parametrize("state", [
+    "n=10&separation=0&weight=0.1&prior=100",
+    pytest.param("n=400&separation=4&weight=0.9&prior=100", marks=pytest.mark.slow),
+    pytest.param("n=10&separation=0&prior=100", marks=pytest.mark.slow),
+    "n=400&separation=4&prior=1&ordered=1"])
 def test_extreme_states_are_drawn_and_said_without_holes(browser, server, state):
     with opened(browser, server, f"{state}&bells=1&speed=20") as page:
         page.locator("#explorer-play").click()
@@ -132,11 +132,13 @@ def test_extreme_states_are_drawn_and_said_without_holes(browser, server, state)
         assert not re.search(r"NaN|undefined|Infinity|null|∞|hold +%", shown)
 
 
-@pytest.mark.parametrize("state", ["data=8&n=10&weight=0.35&prior=1", "data=0&n=400&separation=0&weight=0.9"])
+@pytest.mark.parametrize(
+    "state", ["data=8&n=10&weight=0.35&prior=1", "data=0&n=400&separation=0&weight=0.9"])
 def test_shallow_passes_of_unequal_weights_are_found(still, state):
     """Here Python gives up, so its slopes are asked instead of its answer."""
-    given = dict(pair.split("=") for pair in state.split("&"))
-    numbers = [float(given.get(name, usual)) for name, usual in (("separation", 2), ("weight", 0.5), ("prior", 10))]
+    given = {"separation": "2", "weight": "0.5", "prior": "10"}
+    given |= dict(pair.split("=") for pair in state.split("&"))
+    numbers = [float(given[name]) for name in ("separation", "weight", "prior")]
     _, posterior = python(int(given["data"]), int(given["n"]), *numbers)
     found = moved(still, state)
     saddle = np.array(found["saddle"])
@@ -154,17 +156,19 @@ def test_random_numbers_are_numpys(still, seed):
     rng = np.random.default_rng(seed)
     assert np.abs(drawn - rng.standard_normal(count)).max() < 1e-13
     bits = imported(still, "random", several % (100, "String(g.bits())"), seed)
-    assert [int(b) for b in bits] == np.random.default_rng(seed).integers(0, 2**64, 100, dtype=np.uint64).tolist()
+    ours = np.random.default_rng(seed).integers(0, 2**64, 100, dtype=np.uint64)
+    assert [int(b) for b in bits] == ours.tolist()
 
 
 @pytest.mark.parametrize(
     ("seed", "n", "separation", "weight"),
-    [(8, 100, 2.0, 0.5), (78, 400, 0.0, 0.5), (12_345, 10, 3.7, 0.5), (3, 90, 1.2, 0.15)],
-)
+    [(8, 100, 2.0, 0.5), (78, 400, 0.0, 0.5), (12_345, 10, 3.7, 0.5), (3, 90, 1.2, 0.15)])
 def test_data_are_those_of_python(still, seed, n, separation, weight):
     x, _ = python(seed, n, separation, weight)
-    recipe = {"seed": seed, "n": n, "separation": separation, "weights": [weight, round(1 - weight, 6)]}
-    assert imported(still, "random", "[...m.simulate(a)]", recipe) == pytest.approx(x.tolist(), rel=0, abs=1e-13)
+    weights = [weight, round(1 - weight, 6)]
+    recipe = {"seed": seed, "n": n, "separation": separation, "weights": weights}
+    found = imported(still, "random", "[...m.simulate(a)]", recipe)
+    assert found == pytest.approx(x.tolist(), rel=0, abs=1e-13)
 
 
 @pytest.mark.parametrize("kind", ["mixed", "split", "autocorrelated", "ties", "odd"])
@@ -177,22 +181,27 @@ def test_rhat_is_that_of_arviz(still, kind):
         draws = np.cumsum(draws, axis=1)
     elif kind == "ties":
         draws = np.round(draws)
-    assert imported(still, "convergence", "m.rhat(a)", draws.tolist()) == pytest.approx(float(az.rhat(draws)), abs=1e-5)
+    found = imported(still, "convergence", "m.rhat(a)", draws.tolist())
+    assert found == pytest.approx(float(az.rhat(draws)), abs=1e-5)
 
 
 HMC = """(async () => {
-  const { Posterior } = await import('/_static/explorer/posterior.js'), { simulate } = await import('/_static/explorer/random.js');
+  const { Posterior } = await import('/_static/explorer/posterior.js');
+  const { simulate } = await import('/_static/explorer/random.js');
   const chain = new m.Chain(new Posterior(simulate(a.recipe), a.recipe.weights, 10), 5, a.ordered);
   return Array.from({ length: a.draws }, () => [...chain.draw()]);
 })()"""
 
 
-@pytest.mark.parametrize(
-    ("weight", "ordered"), [(0.5, False), (0.3, True), *(pytest.param(*case, marks=pytest.mark.slow) for case in ((0.5, True), (0.3, False)))]
-)
+@pytest.mark.parametrize(("weight", "ordered"), [
+    (0.5, False),
+    (0.3, True),
+    pytest.param(0.5, True, marks=pytest.mark.slow),
+    pytest.param(0.3, False, marks=pytest.mark.slow)])
 def test_chains_draw_from_the_posterior(still, weight, ordered):
     recipe = {"seed": 8, "n": 40, "separation": 1.0, "weights": [weight, 1 - weight]}
-    drawn = np.array(imported(still, "chains", f"await {HMC}", {"recipe": recipe, "ordered": ordered, "draws": 20_000}))
+    asked = {"recipe": recipe, "ordered": ordered, "draws": 20_000}
+    drawn = np.array(imported(still, "chains", f"await {HMC}", asked))
     _, posterior = python(8, 40, 1.0, weight)
     below = posterior.sample(20_000, seed=1).values[0]
     below = below[below[:, 0] < below[:, 1]] if ordered else below
@@ -202,7 +211,8 @@ def test_chains_draw_from_the_posterior(still, weight, ordered):
         ours, theirs = value(drawn, axis=1), value(below, axis=1)
         error = np.hypot(float(az.mcse(ours[None])), theirs.std() / np.sqrt(theirs.size))
         assert ours.mean() == pytest.approx(theirs.mean(), abs=5 * error)
-        assert np.quantile(ours, [0.1, 0.9]) == pytest.approx(np.quantile(theirs, [0.1, 0.9]), abs=0.15 * theirs.std() + 5 * error)
+        tenths = [np.quantile(values, [0.1, 0.9]) for values in (ours, theirs)]
+        assert tenths[0] == pytest.approx(tenths[1], abs=0.15 * theirs.std() + 5 * error)
 
 
 @pytest.mark.slow
@@ -219,7 +229,8 @@ def test_law_is_the_one_that_the_book_measures(still, site):
     found = moved(still, "data=8")
     law = found["law"]
     for name in ("front", "slope"):
-        measured = re.search(r"Measured: ([\d.]+) \(se", chapter.select_one(f"#claim-law-{name}").text)[1]
+        said = chapter.select_one(f"#claim-law-{name}").text
+        measured = re.search(r"Measured: ([\d.]+) \(se", said)[1]
         assert law[name] == pytest.approx(float(measured), abs=1e-3)
     assert found["rate"] == pytest.approx(law["front"] * np.exp(-law["slope"] * found["barrier"]))
 
@@ -281,7 +292,7 @@ def test_everything_by_keyboard_alone(browser, server):
 def test_chains_run_on_through_a_change_and_start_once_the_state_is_computed(browser, server):
     with opened(browser, server) as page:
         play = page.locator("#explorer-play")
-        # pressed in the same breath as the change, so that nothing can have been computed in between
+        # pressed in the same breath as the change, so that nothing can be computed in between
         page.evaluate(
             """() => {
               const slider = document.querySelector("[name=separation]");
@@ -345,7 +356,9 @@ def test_nothing_moves_by_itself_for_those_who_asked_for_less(browser, server):
         assert chains(page, 1000)["draws"] == 1000
 
 
-def test_sliders_moved_fast_end_at_the_last_state_and_a_seed_that_is_none_is_set_back(browser, server):
+def test_sliders_moved_fast_end_at_the_last_state_and_a_seed_that_is_none_is_set_back(
+    browser, server
+):
     with opened(browser, server) as page:
         field = page.locator("#explorer-data")
         for wrong in ("-5", "1.5", "99999999", ""):
@@ -354,7 +367,10 @@ def test_sliders_moved_fast_end_at_the_last_state_and_a_seed_that_is_none_is_set
             assert field.input_value() == "8"
         page.evaluate("""() => {
           const slider = document.getElementById('explorer-n');
-          for (let n = 10; n <= 90; n += 10) { slider.value = n; slider.dispatchEvent(new Event('input', { bubbles: true })); }
+          for (let n = 10; n <= 90; n += 10) {
+            slider.value = n;
+            slider.dispatchEvent(new Event('input', { bubbles: true }));
+          }
         }""")
         found = settled(page)
         assert found["state"] == "n=90"
@@ -377,42 +393,45 @@ def test_changing_the_theme_repaints(browser, server):
 @pytest.mark.parametrize("look", ["dark", "telephone"])
 def test_explorer_is_accessible_and_fits_while_chains_run(browser, server, look):
     with opened(browser, server, "data=8&weight=0.2&bells=1", look) as page:
-        height = page.evaluate("document.querySelector('#explorer').offsetHeight")
+        tall = "document.querySelector('#explorer').offsetHeight"
+        height = page.evaluate(tall)
         page.locator("#explorer-play").click()
         chains(page, 300)
         page.locator("#explorer-play").click()
         # on a telephone a longer number may take one more line
-        assert look == "telephone" or page.evaluate("document.querySelector('#explorer').offsetHeight") == height
+        assert look == "telephone" or page.evaluate(tall) == height
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
         # without fetching style sheets once more, from where they are not
         found = Axe().run(page, context="#explorer", options={"preload": False})
         assert found.violations_count == 0, found.generate_report()
         if look == "telephone":
-            sizes = page.locator("#explorer :is(button, select, input:not([type=checkbox]), .ticks label)").evaluate_all(
-                "(all) => all.map((one) => one.getBoundingClientRect().height)"
-            )
+            fingers = "button, select, input:not([type=checkbox]), .ticks label"
+            sizes = page.locator(f"#explorer :is({fingers})").evaluate_all(
+                "(all) => all.map((one) => one.getBoundingClientRect().height)")
             assert min(sizes) >= 44
 
 
 def test_a_broken_worker_is_a_sentence(browser, server):
     with reader.opened(browser, "light") as (page, _):
-        broken = {"body": "export function integrate() { throw new Error('broken'); }", "content_type": "text/javascript"}
+        body = "export function integrate() { throw new Error('broken'); }"
+        broken = {"body": body, "content_type": "text/javascript"}
         page.route("**/quadrature.js", lambda route: route.fulfill(**broken))
         page.goto(f"{server}/book/explorer.html")
         page.get_by_text("cannot be computed here (broken)").first.wait_for()
 
 
-RESTORED = "(form => { m.restore(form, a); const state = m.written(form); m.restore(form, ''); return state; })(document.querySelector('#explorer form'))"
+RESTORED = """((form) => {
+  m.restore(form, a);
+  const state = m.written(form);
+  m.restore(form, '');
+  return state;
+})(document.querySelector('#explorer form'))"""
 
 
-@pytest.mark.parametrize(
-    "state",
-    [
-        "data=-1&n=7&separation=9&weight=0&prior=nan&seed=x&ordered=yes&bells=2&speed=3",
-        "n=15&separation=1.25&weight=0.52&data=1e3&prior=&=&&",
-        "constructor=1&__proto__=2&data=%3Cscript%3E",
-    ],
-)
+@pytest.mark.parametrize("state", [
+    "data=-1&n=7&separation=9&weight=0&prior=nan&seed=x&ordered=yes&bells=2&speed=3",
+    "n=15&separation=1.25&weight=0.52&data=1e3&prior=&=&&",
+    "constructor=1&__proto__=2&data=%3Cscript%3E"])
 def test_broken_states_are_ignored(still, state):
     assert imported(still, "state", RESTORED, state) == ""
 
@@ -420,7 +439,8 @@ def test_broken_states_are_ignored(still, state):
 def test_links_lead_to_the_states_that_they_name(still, site):
     found = set()
     for path in sorted((site / "book").glob("*.html")):
-        for link in BeautifulSoup(path.read_bytes(), "lxml").select("article a[href*='explorer.html#']"):
+        page = BeautifulSoup(path.read_bytes(), "lxml")
+        for link in page.select("article a[href*='explorer.html#']"):
             path, _, state = link["href"].partition("#")
             if "=" in state:
                 found.add(state)

@@ -1,4 +1,4 @@
-"""The recipe of the page for practitioners, run as it stands there on data that the page has not seen."""
+"""The recipe of the page for practitioners, run as it stands there on unseen data."""
 
 import re
 from functools import cache
@@ -11,13 +11,13 @@ from mixtures import data, relabel, switching
 from scipy import stats
 
 PAGE = ROOT / "book" / "practice.md"
-RECIPE = re.compile(r"^```\{code-cell\} ipython3\n:tags: \[recipe\]\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+RECIPE = re.compile(
+    r"^```\{code-cell\} ipython3\n:tags: \[recipe\]\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 SEEN = {"switching between chains", "switching within chains", "no sign of switching"}
-# seed, n, means, sigma, weights: small numbers and large, equal groups and unequal ones, two and three components
+# seed, n, means, sigma, weights: small numbers and large, equal groups and unequal ones
 FRESH = {
     "two": (11, 200, [-0.03, 0.02], [0.01, 0.006], [0.6, 0.4]),
-    "three": (12, 400, [1200, 1500, 1900], [60, 80, 70], [0.25, 0.35, 0.4]),
-}
+    "three": (12, 400, [1200, 1500, 1900], [60, 80, 70], [0.25, 0.35, 0.4])}
 
 
 @cache
@@ -53,9 +53,9 @@ def test_the_recipe_recovers_the_truth(name):
 
 @pytest.mark.parametrize("name", FRESH)
 def test_the_recipes_prediction_is_calibrated(name):
-    """The density of the next observation is a density, and holds the true one over most of its range."""
+    """The density of the next observation is one, and holds the true one over most of its range."""
     _, _, means, sigma, weights = FRESH[name]
-    y, _, trace = run(name)
+    _, _, trace = run(name)
     at = np.linspace(min(means) - 6 * max(sigma), max(means) + 6 * max(sigma), 300)
     mean, low, high = recipe()["predictive"](trace, at)
     assert np.trapezoid(mean, at) == pytest.approx(1, abs=0.02)

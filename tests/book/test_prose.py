@@ -1,4 +1,4 @@
-"""The text of the chapters, as it is written: no number by hand, one shape for all chapters, one way of spelling."""
+"""The text of the chapters, as it is written: no number by hand, one shape, one way of spelling."""
 
 import re
 
@@ -33,12 +33,16 @@ ALLOWED = {
 
 
 def blank(pattern, text, flags=0, keep=""):
-    """Replace what a pattern finds by `keep` and as many line ends as were there, so that lines keep their numbers."""
-    return re.sub(pattern, lambda found: found.expand(keep) + "\n" * found[0].count("\n"), text, flags=flags)
+    """Replace what a pattern finds by `keep` and its line ends: lines keep their numbers."""
+
+    def kept(found):
+        return found.expand(keep) + "\n" * found[0].count("\n")
+
+    return re.sub(pattern, kept, text, flags=flags)
 
 
 def captions(cell):
-    """Return a code cell with nothing left in it but the captions of its figures, on their lines."""
+    """Return a code cell with nothing left in it but its figures' captions, on their lines."""
     lines, inside = [], None
     for line in cell.split("\n"):
         indent = len(line) - len(line.lstrip())
@@ -53,7 +57,7 @@ def captions(cell):
 
 
 def prose(text):
-    """Return what a reader reads as running text, line for line: no code, no formulas, no names, no glued numbers."""
+    """Return what a reader reads as running text, line for line: no code, formulas or names."""
     text = blank(r"\A---\n.*?^---$", text, re.MULTILINE | re.DOTALL)
     text = CELL.sub(lambda cell: captions(cell[0]), text)
     text = blank(r"^(`{3,})[^`\n]*\n.*?^\1$", text, re.MULTILINE | re.DOTALL)
@@ -67,38 +71,37 @@ def prose(text):
 
 
 def typed_numbers(text):
-    """Yield (line number, the line's prose) for each line with a digit that no allowed pattern covers."""
+    """Yield (line number, the line's prose) for each digit that no allowed pattern covers."""
     read = prose(text)
     for pattern in ALLOWED:
-        # a line may end where a pattern has a blank; its match then keeps the line end, and the lines their numbers
+        # a line may end where a pattern has a blank; its match then keeps the line end
         read = blank(pattern.replace(" ", r"\s"), read)
-    yield from ((number, line.strip()) for number, line in enumerate(read.split("\n"), 1) if re.search(r"\d", line))
+    lines = enumerate(read.split("\n"), 1)
+    yield from ((number, line.strip()) for number, line in lines if re.search(r"\d", line))
 
 
-@pytest.mark.parametrize(
-    "line", ["The barrier is 5.4 nats.", "about 95 % of draws", "1 in 8", "R-hat is 1.53", "dataset 8 has 3", "7 draws"]
-)
+@pytest.mark.parametrize("line", [
+    *("The barrier is 5.4 nats.", "about 95 % of draws", "1 in 8", "R-hat is 1.53"),
+    *("dataset 8 has 3", "7 draws")])
 def test_typed_number_is_found(line):
     assert [number for number, _ in typed_numbers(f"a\n{line}\nb")] == [2]
 
 
-@pytest.mark.parametrize(
-    "lines",
-    [
-        "dataset 8, datasets 0 to 19, datasets 8, 1 and 0",
-        "Fit dataset\n8 with\n15 000\nsteps, 10,000 draws and 2,000 of tuning.",
-        "**1.** Why Normal(−1, 1) and Normal(0, 10)?",
-        "its mean at −1, the second at\n1; both have standard deviation 1.",
-        "{glue:text}`barrier-8:.2f` nats, $2^n$, `seed(1)`",
-    ],
-)
+@pytest.mark.parametrize("lines", [
+    "dataset 8, datasets 0 to 19, datasets 8, 1 and 0",
+    "Fit dataset\n8 with\n15 000\nsteps, 10,000 draws and 2,000 of tuning.",
+    "**1.** Why Normal(−1, 1) and Normal(0, 10)?",
+    "its mean at −1, the second at\n1; both have standard deviation 1.",
+    "{glue:text}`barrier-8:.2f` nats, $2^n$, `seed(1)`",
+])
 def test_allowed_number_is_let_pass(lines):
     assert list(typed_numbers(lines)) == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_no_number_is_typed_into_prose(page):
-    found = [f"{page.name}:{number}: {line}" for number, line in typed_numbers(page.read_text("utf-8"))]
+    numbers = typed_numbers(page.read_text("utf-8"))
+    found = [f"{page.name}:{number}: {line}" for number, line in numbers]
     assert found == [], "glue or claim these:\n" + "\n".join(found)
 
 
@@ -135,27 +138,34 @@ def test_shown_code_fits_the_page(page):
 
 AMERICAN = re.compile(
     r"\b(\w*colors?|\w*center(s|ed)?|behaviors?|\w*label(ing|ed)|modeling|\w*analyz\w+"
-    r"|\w*(factor|general|maxim|minim|normal|optim|parametr|real|recogn|summar|symmetr|visual)iz\w+)\b",
-    re.IGNORECASE,
-)
+    r"|\w*(factor|general|maxim|minim|normal|optim|parametr|real|recogn|summar|symmetr|visual)"
+    r"iz\w+)\b",
+    re.IGNORECASE)
 
 
 def test_american_spelling_is_found_and_british_let_pass():
-    words = "color Behavior relabeling labeled centered reparametrization analyzed realize Normalizing summarizes"
+    words = (
+        "color Behavior relabeling labeled centered reparametrization analyzed realize Normalizing "
+        "summarizes")
     assert [word for word in words.split() if not AMERICAN.search(f"a {word}.")] == []
-    words = "colour behaviour relabelling labelled centred reparametrisation analysed realise size prize central"
+    words = (
+        "colour behaviour relabelling labelled centred reparametrisation analysed realise size "
+        "prize central")
     assert [word for word in words.split() if AMERICAN.search(f"a {word}.")] == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_spelling_is_british(page):
-    lines = prose(page.read_text("utf-8")).split("\n")
-    assert [f"{page.name}:{number}: {line}" for number, line in enumerate(lines, 1) if AMERICAN.search(line)] == []
+    lines = enumerate(prose(page.read_text("utf-8")).split("\n"), 1)
+    found = [f"{page.name}:{number}: {line}" for number, line in lines if AMERICAN.search(line)]
+    assert found == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_no_filler(page):
-    filler = r"in this (section|chapter),? we( wi|')ll|\bsimply\b|\bobviously\b|it (is important to|should be) noted?\b"
+    filler = (
+        r"in this (section|chapter),? we( wi|')ll|\bsimply\b|\bobviously\b"
+        r"|it (is important to|should be) noted?\b")
     text = re.sub(r"\s+", " ", prose(page.read_text("utf-8")))
     assert [found[0] for found in re.finditer(filler, text, re.IGNORECASE)] == []
 

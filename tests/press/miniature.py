@@ -41,15 +41,16 @@ from mixtures.claims import begin, claim
 
 begin("{name}")
 print("the width is", tiny.WIDTH)
-claim("{name}-width", tiny.WIDTH, expected=1.2, within=0.1, exact=True, says="The width is about 1.2.")
+claim("{name}-width", tiny.WIDTH, expected=1.2, within=0.1, exact=True,
+      says="The width is about 1.2.")
 with Path("../runs").open("a") as runs:
     runs.write("{name}\\n")
 ```
 """
 
 
-# jupyter-book build ., with Ctrl-C as at a terminal wherever the tests run, less the two seconds in which jsonschema compiles
-# grammars of addresses that nobody checks here
+# jupyter-book build ., with Ctrl-C as at a terminal wherever the tests run, less the two seconds in
+# which jsonschema compiles grammars of addresses that nobody checks here
 START = """
 import signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -69,7 +70,8 @@ class Book:
         shutil.copytree(ROOT / "book" / "assets", top / "book" / "assets")
         shutil.copy(ROOT / "book" / "references.bib", top / "book")
         toc = "format: jb-book\nroot: book/index\nchapters:\n"
-        self.write("_toc.yml", toc + "".join(f"  - file: book/{name}\n" for name in (*CHAPTERS, "ledger")))
+        toc += "".join(f"  - file: book/{name}\n" for name in (*CHAPTERS, "ledger"))
+        self.write("_toc.yml", toc)
         self.write("book/index.md", "# A small book\n\n```{tableofcontents}\n```\n")
         self.write("book/ledger.md", "# The ledger\n\n```{ledger}\n```\n\n```{build-facts}\n```\n")
         self.write("code/tiny.py", "import deep\n\nWIDTH = deep.WIDTH\n")
@@ -106,9 +108,10 @@ class Book:
         return kept | {"GIT_CEILING_DIRECTORIES": str(self.top.parent)} | more
 
     def build(self, *options, **environ):
-        """Print the book; return the exit code, and what was said without colours and on one line."""
+        """Print the book; return the exit code, and what was said without colours, on one line."""
         command, environ = [*PRESS, *options], self.environment(**environ)
-        run = subprocess.run(command, cwd=self.top, env=environ, capture_output=True, text=True, check=False)
+        both = {"capture_output": True, "text": True, "check": False}
+        run = subprocess.run(command, cwd=self.top, env=environ, **both)
         return run.returncode, re.sub(r"\s+", " ", faults.COLOUR.sub("", run.stdout + run.stderr))
 
     def printed(self, **environ):
@@ -123,7 +126,7 @@ class Book:
         return subprocess.Popen([*PRESS, *STRICT], cwd=self.top, env=self.environment(), **said)
 
     def ran(self):
-        """Return which chapters were executed since this was last asked, in the order of their names."""
+        """Return which chapters were executed since this was last asked, in order."""
         runs = self.top / "runs"
         names = runs.read_text().split() if runs.exists() else []
         runs.unlink(missing_ok=True)
@@ -131,12 +134,14 @@ class Book:
 
     def page(self, name):
         """Return a printed page."""
-        return BeautifulSoup((self.top / "_build/html/book" / f"{name}.html").read_text("utf-8"), "html.parser")
+        path = self.top / "_build/html/book" / f"{name}.html"
+        return BeautifulSoup(path.read_text("utf-8"), "html.parser")
 
     def ledger(self):
         """Return the cells of the printed ledger, row by row, and where its links lead."""
         rows = self.page("ledger").select("table.ledger tbody tr")
-        return [[cell.get_text(strip=True) for cell in row("td")] for row in rows], [row.a["href"] for row in rows]
+        cells = [[cell.get_text(strip=True) for cell in row("td")] for row in rows]
+        return cells, [row.a["href"] for row in rows]
 
 
 LEDGER = [[name, "The width is about 1.2.", "1.25", "1.20 ± 0.1", "exact", ""] for name in CHAPTERS]
@@ -145,7 +150,8 @@ LEDGER = [[name, "The width is about 1.2.", "1.25", "1.20 ± 0.1", "exact", ""] 
 def site(book):
     """Return the bytes of every file of a book's site but Sphinx's own note of its settings."""
     site = book.top / "_build/html"
-    return {str(path.relative_to(site)): path.read_bytes() for path in site.rglob("*") if path.is_file() and path.name != ".buildinfo"}
+    paths = [path for path in site.rglob("*") if path.is_file() and path.name != ".buildinfo"]
+    return {str(path.relative_to(site)): path.read_bytes() for path in paths}
 
 
 def differing(one, other):

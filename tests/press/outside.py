@@ -8,13 +8,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 def run(*command, **options):
     """Run a command; return its exit code and what it said."""
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False, **options)
+    both = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True, "check": False}
+    done = subprocess.run(command, **both, **options)
     return done.returncode, done.stdout
 
 
 @contextmanager
 def served(answers):
-    """Serve, under each path, its answers one after the other and the last for ever; yield address and requests."""
+    """Serve under each path its answers in turn, the last for ever; yield address and requests."""
     asked = []
 
     class Handler(BaseHTTPRequestHandler):

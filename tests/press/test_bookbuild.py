@@ -1,4 +1,4 @@
-"""The press: its functions one by one, and then a miniature book that is printed, broken and mended."""
+"""The press: its functions one by one, and a miniature book that is printed, broken and mended."""
 
 import json
 import os
@@ -34,17 +34,14 @@ def stream(text, name="stdout"):
     return {"output_type": "stream", "name": name, "text": text}
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "UserWarning: beware",
-        "first line\n/home/me/a.py:3: RuntimeWarning: overflow in exp\n  np.exp(x)\n",
-        "\x1b[31mConvergenceWarning\x1b[0m: beware",
-        "\x1b[1;33mWarning\x1b[39;49m\x1b[0m: beware",
-        "Traceback (most recent call last):\n  File ...",
-        "\x1b[36mTraceback\x1b[39m (most recent call last)\n",
-    ],
-)
+@pytest.mark.parametrize("text", [
+    "UserWarning: beware",
+    "first line\n/home/me/a.py:3: RuntimeWarning: overflow in exp\n  np.exp(x)\n",
+    "\x1b[31mConvergenceWarning\x1b[0m: beware",
+    "\x1b[1;33mWarning\x1b[39;49m\x1b[0m: beware",
+    "Traceback (most recent call last):\n  File ...",
+    "\x1b[36mTraceback\x1b[39m (most recent call last)\n",
+])
 def test_warning_or_traceback_text_is_a_fault(text):
     shown = {"output_type": "display_data", "data": {"text/plain": text}, "metadata": {}}
     for output in (stream(text), stream(text.splitlines(keepends=True)), shown):
@@ -53,7 +50,8 @@ def test_warning_or_traceback_text_is_a_fault(text):
         assert "\x1b" not in fault
 
 
-@pytest.mark.parametrize("text", ["Warning signs are yellow.", "A Warning", "no warnings: 0", "−170.7 nats"])
+@pytest.mark.parametrize(
+    "text", ["Warning signs are yellow.", "A Warning", "no warnings: 0", "−170.7 nats"])
 def test_prose_about_warnings_is_no_fault(text):
     assert faults.of_notebook(notebook(stream(text))) == []
 
@@ -62,11 +60,14 @@ def test_every_fault_of_every_cell_is_named():
     error = {"output_type": "error", "ename": "ValueError", "evalue": "x: no data", "traceback": []}
     both = notebook(stream("a\n", "stderr"), stream("b"))
     both["cells"] += notebook(error, stream("c", "stderr"))["cells"]
-    assert faults.of_notebook(both) == ["text on stderr: a", "ValueError: x: no data", "text on stderr: c"]
+    found = faults.of_notebook(both)
+    assert found == ["text on stderr: a", "ValueError: x: no data", "text on stderr: c"]
 
 
 def test_outputs_are_kept_without_what_no_run_can_repeat():
-    table = '<style>#T_{0}_row0 {{}}</style><table id="T_{0}"><td id="T_{0}_row0_col0">T_shirt</td></table>'
+    table = (
+        '<style>#T_{0}_row0 {{}}</style>'
+        '<table id="T_{0}"><td id="T_{0}_row0_col0">T_shirt</td></table>')
     kept = []
     for address, name in (("0x7f01", "0a1b2"), ("0x7f02", "9f8e7")):
         shown = {"text/plain": f"<pandas.Styler at {address}>", "text/html": table.format(name)}
@@ -79,12 +80,14 @@ def test_outputs_are_kept_without_what_no_run_can_repeat():
 
 
 def test_search_index_is_in_order_and_forgets_words():
-    one = {"alltitles": {"B": [[1, "b"]], "A": [[0, "a"]]}, "indexentries": {}, "objects": {}, "titleterms": {"b": 1}, "docnames": ["x", "y"]}
-    other = {"docnames": ["x", "y"], "titleterms": {"b": 1}, "objects": {}, "indexentries": {}, "alltitles": {"A": [[0, "a"]], "B": [[1, "b"]]}}
+    one = {
+        "alltitles": {"B": [[1, "b"]], "A": [[0, "a"]]}, "indexentries": {}, "objects": {},
+        "titleterms": {"b": 1}, "docnames": ["x", "y"]}
+    other = dict(reversed(one.items()))
+    other["alltitles"] = dict(reversed(one["alltitles"].items()))
     written = [
         f"Search.setIndex({json.dumps(index | {'terms': terms})})"
-        for index, terms in ((one, {"old": [], "bell": [1, 0]}), (other, {"bell": [0, 1]}))
-    ]
+        for index, terms in ((one, {"old": [], "bell": [1, 0]}), (other, {"bell": [0, 1]}))]
     assert mend.tidied(written[0]) == mend.tidied(written[1])
     assert "old" not in mend.tidied(written[0])
     assert mend.tidied(mend.tidied(written[0])) == mend.tidied(written[0])
@@ -92,18 +95,20 @@ def test_search_index_is_in_order_and_forgets_words():
 
 # The name of the cache
 
+SHARED = ("code/mixtures/data.py", "code/mixtures/deep/exact.py", "book/data/a.csv")
+
 
 @pytest.fixture
 def tree(tmp_path, monkeypatch):
     """Return the top of a book with code, data and one chapter."""
     monkeypatch.delenv("BOOK_SEEDS", raising=False)
-    for name in ("code/mixtures/data.py", "code/mixtures/deep/exact.py", "code/bookbuild/pages/head.py", "book/data/a.csv", "book/mixture.md"):
+    for name in (*SHARED, "code/bookbuild/pages/head.py", "book/mixture.md"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("1\n")
     return tmp_path
 
 
-@pytest.mark.parametrize("name", ["code/mixtures/data.py", "code/mixtures/deep/exact.py", "book/data/a.csv"])
+@pytest.mark.parametrize("name", SHARED)
 def test_fingerprint_follows_every_file_of_code_and_data_and_comes_back(tree, name):
     names = [cache.fingerprint(tree)]
     (tree / name).write_text("2\n")
@@ -149,7 +154,7 @@ def test_fingerprint_follows_settings_seeds_and_versions(tree, monkeypatch):
 
 @pytest.fixture
 def checkout(tmp_path, monkeypatch):
-    """Return a function that makes a checkout with the given remote, untouched by anybody's git settings."""
+    """Return a function that makes a checkout with the given remote, without anybody's settings."""
     for name in ("GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM"):
         monkeypatch.setenv(name, os.devnull)
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
@@ -162,45 +167,41 @@ def checkout(tmp_path, monkeypatch):
     return make
 
 
-@pytest.mark.parametrize(
-    "remote",
-    [
-        "https://github.com/a-nn/be.ll_s-2",
-        "https://github.com/a-nn/be.ll_s-2.git",
-        "https://github.com/a-nn/be.ll_s-2/",
-        "https://x-access-token:ghp_secret@github.com/a-nn/be.ll_s-2.git",
-        "git@github.com:a-nn/be.ll_s-2.git",
-        "ssh://git@github.com/a-nn/be.ll_s-2",
-    ],
-)
+@pytest.mark.parametrize("remote", [
+    "https://github.com/a-nn/be.ll_s-2",
+    "https://github.com/a-nn/be.ll_s-2.git",
+    "https://github.com/a-nn/be.ll_s-2/",
+    "https://x-access-token:ghp_secret@github.com/a-nn/be.ll_s-2.git",
+    "git@github.com:a-nn/be.ll_s-2.git",
+    "ssh://git@github.com/a-nn/be.ll_s-2",
+])
 def test_remote_on_github_is_found_without_its_credentials(checkout, remote):
     assert press.repository(checkout(remote), {}) == "https://github.com/a-nn/be.ll_s-2"
 
 
-@pytest.mark.parametrize(
-    "remote",
-    [
-        "../bells.git",
-        "file:///srv/git/github.com/ann/bells",
-        "https://github.com.example.org/ann/bells",
-        "https://example.org/github.com/ann/bells",
-        "git@example.org:ann/bells.git",
-        "https://github.com/ann",
-        "https://github.com/ann/bells/tree/main",
-    ],
-)
+@pytest.mark.parametrize("remote", [
+    "../bells.git",
+    "file:///srv/git/github.com/ann/bells",
+    "https://github.com.example.org/ann/bells",
+    "https://example.org/github.com/ann/bells",
+    "git@example.org:ann/bells.git",
+    "https://github.com/ann",
+    "https://github.com/ann/bells/tree/main",
+])
 def test_any_other_remote_gives_no_link(checkout, remote):
     assert press.repository(checkout(remote), {}) is None
 
 
 def test_environment_goes_before_the_remote(checkout):
     top = checkout("git@github.com:ann/bells.git")
-    assert press.repository(top, {"GITHUB_REPOSITORY": "bob/hills"}) == "https://github.com/bob/hills"
-    server = {"GITHUB_REPOSITORY": "bob/hills", "GITHUB_SERVER_URL": "https://git.example.org"}
+    hills = {"GITHUB_REPOSITORY": "bob/hills"}
+    assert press.repository(top, hills) == "https://github.com/bob/hills"
+    server = hills | {"GITHUB_SERVER_URL": "https://git.example.org"}
     assert press.repository(top, server) == "https://git.example.org/bob/hills"
 
 
-@pytest.mark.parametrize("named", ["", "bells", "bob/", "/hills", "bob/hills/tree", "bob/hills?x=1", 'bob/"><script>'])
+@pytest.mark.parametrize(
+    "named", ["", "bells", "bob/", "/hills", "bob/hills/tree", "bob/hills?x=1", 'bob/"><script>'])
 def test_malformed_environment_is_ignored(checkout, named):
     top = checkout("git@github.com:ann/bells.git")
     assert press.repository(top, {"GITHUB_REPOSITORY": named}) == "https://github.com/ann/bells"
@@ -226,7 +227,8 @@ def test_branch_is_the_default_one_of_the_remote(checkout):
 
 
 def test_table_has_a_head_and_one_paragraph_an_entry():
-    rows = [[nodes.Text("a"), nodes.reference("", "b", refuri="c")], [nodes.Text("d"), nodes.Text("e")]]
+    link = nodes.reference("", "b", refuri="c")
+    rows = [[nodes.Text("a"), link], [nodes.Text("d"), nodes.Text("e")]]
     table = ledger.table(["x", "y"], rows, "ledger")
     assert table["classes"] == ["ledger"]
     (group,) = table.children
@@ -242,7 +244,7 @@ def test_table_has_a_head_and_one_paragraph_an_entry():
 
 @pytest.fixture(scope="module")
 def book(tmp_path_factory):
-    """Return a small book that has been printed once, without a fault. Each test mends what it edits."""
+    """Return a small book, printed once without a fault. Each test mends what it edits."""
     made = Book(tmp_path_factory.mktemp("book"))
     made.printed()
     assert made.ran() == sorted(CHAPTERS)
@@ -251,7 +253,8 @@ def book(tmp_path_factory):
 
 def hosts(page):
     """Return where a page's links to other hosts lead that have to do with its repository."""
-    return [link["href"] for link in page.select("a[href], link[rel=canonical]") if re.search("github|binder", link["href"])]
+    links = page.select("a[href], link[rel=canonical]")
+    return [link["href"] for link in links if re.search("github|binder", link["href"])]
 
 
 def test_claims_are_glued_and_listed_with_links_that_work(book):
@@ -271,7 +274,8 @@ def test_facts_of_the_build_are_printed(book):
 
 def test_build_without_a_change_writes_nothing(book):
     def written():
-        return {path: path.stat().st_mtime_ns for path in (book.top / "_build/html").rglob("*") if path.is_file()}
+        paths = (book.top / "_build/html").rglob("*")
+        return {path: path.stat().st_mtime_ns for path in paths if path.is_file()}
 
     before = written()
     assert "no targets are out of date" in book.printed()
@@ -279,7 +283,9 @@ def test_build_without_a_change_writes_nothing(book):
     assert written() == before
 
 
-def test_edited_code_gives_the_pages_of_a_build_from_scratch_and_reverting_finds_the_old_results(book, tmp_path_factory):
+def test_edited_code_gives_the_pages_of_a_build_from_scratch_and_reverting_finds_the_old_results(
+    book, tmp_path_factory
+):
     """Of a module that chapters import by way of another; none may leave anything stale."""
     scratch = Book(tmp_path_factory.mktemp("scratch"))
     scratch.edit("code/deep.py", "1.25", "1.21")
@@ -308,15 +314,20 @@ while not Path("../met-{1}").exists():
 
 
 def test_edited_chapters_run_side_by_side_and_all_else_is_printed_anew_without_a_run(book):
-    """A number that another page glues, prose, a style, and the repository that the buttons lead to."""
+    """A number that another page glues, prose, a style, and the repository of the buttons."""
     pages = ("index", *CHAPTERS, "ledger")
     assert [hosts(book.page(name)) for name in pages] == [[]] * len(pages)
-    edits = [(f"book/{a}.md", f'begin("{a}")\n', f'begin("{a}")\n{MEET.format(a, b)}') for a, b in (("one", "two"), ("two", "one"))]
+    edits = [
+        (f"book/{a}.md", f'begin("{a}")\n', f'begin("{a}")\n{MEET.format(a, b)}')
+        for a, b in (("one", "two"), ("two", "one"))]
     edits += [
         ("book/one.md", "tiny.WIDTH, expected", "tiny.WIDTH + 0.03, expected"),
         ("book/three.md", "The width is {", "The breadth is {"),
-        ("book/assets/house.css", "/* The house style", "h1 { color: #fedcba; }\n/* The house style"),
+        ("book/assets/house.css", "/* The house style",
+         "h1 { color: #fedcba; }\n/* The house style"),
     ]
+    ours = re.compile(
+        r"https://(github\.com|mybinder\.org/v2/gh|someone\.github\.io)/(someone/)?fork(/|\?|$)")
     with book.changed(*edits):
         assert "executing 2 chapters, 2 at a time" in book.printed(GITHUB_REPOSITORY="someone/fork")
     assert book.ran() == ["one", "two"]
@@ -326,14 +337,15 @@ def test_edited_chapters_run_side_by_side_and_all_else_is_printed_anew_without_a
     for name in pages:
         found = hosts(book.page(name))
         assert f"https://someone.github.io/fork/book/{name}.html" in found
-        assert [place for place in found if not re.match(r"https://(github\.com|mybinder\.org/v2/gh|someone\.github\.io)/(someone/)?fork(/|\?|$)", place)] == []
+        assert [place for place in found if not ours.match(place)] == []
         assert name not in CHAPTERS or {
             "https://github.com/someone/fork",
             f"https://github.com/someone/fork/edit/main/book/{name}.md",
             f"https://mybinder.org/v2/gh/someone/fork/main?urlpath=lab/tree/notebooks/{name}.ipynb",
         } <= set(found)
     sitemap = (book.top / "_build/html/sitemap.xml").read_text("utf-8")
-    assert re.findall(r"<loc>(.*?)</loc>", sitemap) == [f"https://someone.github.io/fork/book/{name}.html" for name in sorted(pages)]
+    places = [f"https://someone.github.io/fork/book/{name}.html" for name in sorted(pages)]
+    assert re.findall(r"<loc>(.*?)</loc>", sitemap) == places
 
 
 def refused(book, edits, named, *options, **environ):
@@ -346,23 +358,28 @@ def refused(book, edits, named, *options, **environ):
 
 
 def test_every_fault_is_named_by_every_build_until_it_is_mended(book):
-    figure = "class Figure:\n    def _repr_html_(self):\n        raise OSError('no ink')\n\n\ndisplay(Figure())\n"
+    faulty = (
+        'import warnings\n\nwarnings.warn("beware")\nprint("whisper", file=sys.stderr)\n'
+        "class Figure:\n    def _repr_html_(self):\n        raise OSError('no ink')\n\n\n"
+        "display(Figure())\nprint(")
     edits = [
-        ("book/one.md", "print(", f'import warnings\n\nwarnings.warn("beware")\nprint("whisper", file=sys.stderr)\n{figure}print('),
+        ("book/one.md", "print(", faulty),
         ("book/two.md", "print(", 'raise RuntimeError("out of bells")\nprint('),
         # as the system does that has no memory left
-        ("book/three.md", "print(", "import os\nos.kill(os.getpid(), 9)\nprint("),
-    ]
+        ("book/three.md", "print(", "import os\nos.kill(os.getpid(), 9)\nprint(")]
     named = [
-        *("book/one.md: text on stderr: ", "UserWarning: beware", "whisper", "book/one.md: OSError: no ink"),
+        *("book/one.md: text on stderr: ", "UserWarning: beware", "whisper"),
+        "book/one.md: OSError: no ink",
         "book/two.md: RuntimeError: out of bells",
-        "book/three.md: execution failed: DeadKernelError: its kernel has died; was it short of memory?",
+        "book/three.md: execution failed: DeadKernelError: its kernel has died; was it short of "
+        "memory?",
     ]
     for options in ((), STRICT):
         log = refused(book, edits, named, *options)
         # in how many pieces a text comes is not the same each time: it is one
         assert log.count("book/one.md: text on stderr") == log.count(named[4])
-    edits = [("book/one.md", "give or take", "not {glue:text}`nothing:.1f`, see [](nowhere.md), with $\\nosuch$")]
+    astray = "not {glue:text}`nothing:.1f`, see [](nowhere.md), with $\\nosuch$"
+    edits = [("book/one.md", "give or take", astray)]
     named = ["No key 'nothing' found", "'nowhere.md'", "formula: ParseError: KaTeX parse error"]
     for _ in range(2):
         refused(book, edits, named, *STRICT)
@@ -379,7 +396,8 @@ def test_dead_links_are_named_and_nothing_is_executed_for_them(book):
         code, _ = book.build("--builder", "custom", "--custom-builder", "linkcheck")
     assert code != 0 and book.ran() == []
     said = (book.top / "_build/linkcheck/output.txt").read_text("utf-8").splitlines()
-    assert len(said) == 1 and re.match(rf"book/three.md:\d+: \[broken\] {address}dead: 404", said[0]), said
+    (line,) = said
+    assert re.match(rf"book/three.md:\d+: \[broken\] {address}dead: 404", line), line
     # what the links' own build knows of the pages is no news to the next
     book.printed()
     assert book.ledger()[0] == LEDGER
@@ -389,14 +407,14 @@ def test_dead_links_are_named_and_nothing_is_executed_for_them(book):
 
 
 def test_false_claims_and_faults_are_named_at_once_by_every_build(book):
-    thin = 'claim("thin", 1, above=0, se=0.5, exact=False, says="It is positive.")\nraise RuntimeError("no ink")\nwith'
+    thin = 'claim("thin", 1, above=0, se=0.5, exact=False, says="It is positive.")\n'
     edits = [
         ("book/one.md", "expected=1.2", "expected=2.2"),
-        ("book/two.md", "with Path", thin + " Path"),
-        ("book/three.md", "expected=1.2", "expected=3.2"),
-    ]
+        ("book/two.md", "with Path", thin + 'raise RuntimeError("no ink")\nwith Path'),
+        ("book/three.md", "expected=1.2", "expected=3.2")]
     named = [
-        "book/one.md: claim one-width: 'The width is about 1.2.' is not true: measured 1.25, expected 2.20 ± 0.1",
+        "book/one.md: claim one-width: 'The width is about 1.2.' is not true: measured 1.25, "
+        "expected 2.20 ± 0.1",
         "book/two.md: claim thin: 'It is positive.' is not true: ",
         "it holds by 2.0 standard errors, and 5 are asked",
         "book/two.md: RuntimeError: no ink",
@@ -410,18 +428,19 @@ def test_false_claims_and_faults_are_named_at_once_by_every_build(book):
 
 
 def test_claims_astray_are_all_named(book):
-    twice = 'for number in (1, 2):\n    claim("number", number, above=0, exact=True, says="It is positive.")\nclaim("two-width"'
+    twice = (
+        'for number in (1, 2):\n'
+        '    claim("number", number, above=0, exact=True, says="It is positive.")\n'
+        'claim("two-width"')
     other = 'claim("one-width", 1, expected=1, exact=True, says="One.")\nclaim("three-width"'
     edits = [
         ("book/two.md", 'claim("two-width"', twice),
         ("book/three.md", 'begin("three")', 'begin("one")'),
-        ("book/three.md", 'claim("three-width"', other),
-    ]
+        ("book/three.md", 'claim("three-width"', other)]
     named = [
         "book/two.md: claim number has the name of one in chapter two",
         "book/three.md: begin('one') gives the name of another chapter",
-        "claim one-width has the name of one in chapter one",
-    ]
+        "claim one-width has the name of one in chapter one"]
     refused(book, edits, named, *STRICT)
     book.printed()
     assert book.ledger()[0] == LEDGER
@@ -441,7 +460,9 @@ def ended(pid):
 
 def test_build_that_is_stopped_loses_no_chapter_that_has_run_and_leaves_no_kernel_behind(book):
     """One that comes first, and does not end, holds none of the others up."""
-    endless = 'begin("three")\nimport os, time\nPath("../kernel").write_text(str(os.getpid()))\ntime.sleep(1000)\n'
+    endless = (
+        'begin("three")\nimport os, time\nPath("../kernel").write_text(str(os.getpid()))\n'
+        'time.sleep(1000)\n')
     book.write("code/unused.py", "WIDTH = 2\n# anything\n")
     book.ran()
     for number, others in ((signal.SIGINT, ["one", "two"]), (signal.SIGKILL, [])):

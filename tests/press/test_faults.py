@@ -1,4 +1,4 @@
-"""What befalls a build: each fault ends in a right book, or in one clear message and a status that says so."""
+"""What befalls a build: each fault ends in a right book, or in one clear message and a status."""
 
 import os
 import shutil
@@ -11,7 +11,7 @@ from checkout import ROOT
 from miniature import CHAPTERS, LEDGER, PRESS, STRICT, Book, differing, site
 from outside import run
 
-# kills the press at its N-th step: when it is about to write, to rename or to remove something; counts the steps if N is 0
+# kills the press at its N-th step, when about to write, rename or remove; counts them if N is 0
 STEPS = """
 import atexit, os, signal, sys
 last, done = int(os.environ["KILL_AT"]), 0
@@ -38,7 +38,7 @@ atexit.register(lambda: open(os.environ["STEPS"], "w").write(str(done)))
 
 @pytest.fixture(scope="module")
 def book(tmp_path_factory):
-    """Return a small book that has been printed once, without a fault. Each test leaves it whole."""
+    """Return a small book, printed once without a fault. Each test leaves it whole."""
     made = Book(tmp_path_factory.mktemp("book"))
     made.printed()
     assert made.ledger()[0] == LEDGER
@@ -47,7 +47,7 @@ def book(tmp_path_factory):
 
 
 def whole(book, **environ):
-    """See that the book can be printed, and has the same bytes as one that was printed without a fault."""
+    """See that the book can be printed, and has the bytes of one printed without a fault."""
     log = book.printed(**environ)
     assert differing(book.right, site(book)) == []
     return log
@@ -59,24 +59,20 @@ def edited(book, mark):
     book.ran()
 
 
-# Chapters and modules. Those that raise, lose their kernel, speak on stderr or claim what is not true are in test_bookbuild.py.
+# Chapters and modules. What else they do wrong is in test_bookbuild.py.
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("edits", "words"),
-    [
-        (
-            [
-                ("_config.yml", "timeout: 1200", "timeout: 5"),
-                ("book/one.md", 'begin("one")\n', 'begin("one")\nimport time\ntime.sleep(1000)\n'),
-            ],
-            "book/one.md: execution failed: CellTimeoutError: a cell took longer than 5 s",
-        ),
-        ([("code/deep.py", "1.25", "1.25)")], "book/one.md: SyntaxError: unmatched ')' (deep.py, line 1)"),
-    ],
-    ids=["a cell that hangs", "a module with a mistake"],
-)
+@pytest.mark.parametrize(("edits", "words"), [
+    (
+        [
+            ("_config.yml", "timeout: 1200", "timeout: 5"),
+            ("book/one.md", 'begin("one")\n', 'begin("one")\nimport time\ntime.sleep(1000)\n')],
+        "book/one.md: execution failed: CellTimeoutError: a cell took longer than 5 s"),
+    (
+        [("code/deep.py", "1.25", "1.25)")],
+        "book/one.md: SyntaxError: unmatched ')' (deep.py, line 1)"),
+], ids=["a cell that hangs", "a module with a mistake"])
 def test_chapter_that_does_not_run_is_named_with_the_reason(book, edits, words):
     with book.changed(*edits):
         for _ in range(2):
@@ -96,14 +92,15 @@ def steps(book):
 
 
 def killed(book, step, mark):
-    """Build after an edit that changes nothing but the cache's name, and kill the build at a step; 0 is none."""
+    """Build after an edit of nothing but the cache's name, killed at a step; 0 is none."""
     edited(book, mark)
     (book.top / "_build/html/.buildinfo").unlink(missing_ok=True)
     command = [sys.executable, "-c", STEPS + PRESS[2], *PRESS[3:], *STRICT]
     count = book.top / "steps"
     environ = book.environment(KILL_AT=str(step), STEPS=str(count))
     run = subprocess.run(command, cwd=book.top, env=environ, capture_output=True, check=False)
-    assert run.returncode == (-signal.SIGKILL if step else 0), run.stdout[-3000:] + run.stderr[-3000:]
+    said = run.stdout[-3000:] + run.stderr[-3000:]
+    assert run.returncode == (-signal.SIGKILL if step else 0), said
     return None if step else int(count.read_text())
 
 
@@ -119,7 +116,9 @@ def test_build_that_was_killed_is_taken_up_again_and_right(book, steps, share):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("damage", ["cut short", "gone"])
-def test_entry_of_the_cache_that_is_half_written_is_executed_anew_and_the_others_are_kept(book, damage):
+def test_entry_of_the_cache_that_is_half_written_is_executed_anew_and_the_others_are_kept(
+    book, damage
+):
     caches = (book.top / "_build/.jupyter_cache").iterdir()
     entries = list(max(caches, key=lambda cache: cache.stat().st_mtime).rglob("base.ipynb"))
     assert len(entries) == len(CHAPTERS)
@@ -139,7 +138,8 @@ def test_two_builds_at_once_both_end_in_a_right_book(book):
     runs = [book.start() for _ in range(2)]
     logs = [run.communicate()[0] for run in runs]
     assert [run.returncode for run in runs] == [0, 0], logs
-    assert sum("another build of this checkout is running; waiting for its end" in log for log in logs) == 1
+    waiting = "another build of this checkout is running; waiting for its end"
+    assert sum(waiting in log for log in logs) == 1
     assert book.ran() == sorted(CHAPTERS)
     whole(book)
 
@@ -176,7 +176,7 @@ def machine(tmp_path):
 
 def set_up(folder, python=sys.executable, **environ):
     """Say what `make book` answers where it cannot set up; nothing that it leaves looks ready."""
-    clean = {name: value for name, value in os.environ.items() if not name.startswith(("PIP_", "MAKE"))}
+    clean = {k: value for k, value in os.environ.items() if not k.startswith(("PIP_", "MAKE"))}
     code, said = run("make", "book", f"PYTHON={python}", cwd=folder, env=clean | environ)
     assert code == 2, said
     assert not (folder / ".venv/.ready").exists()
@@ -185,8 +185,9 @@ def set_up(folder, python=sys.executable, **environ):
 
 def test_setting_up_without_a_network_says_so(machine):
     # nobody listens on this port; what pip has been told elsewhere does not count
-    nowhere = {"PIP_CONFIG_FILE": os.devnull, "PIP_INDEX_URL": "http://127.0.0.1:9", "PIP_RETRIES": "0", "PIP_NO_CACHE_DIR": "1"}
-    (said,) = set_up(machine, **nowhere)
+    (said,) = set_up(
+        machine, PIP_CONFIG_FILE=os.devnull, PIP_INDEX_URL="http://127.0.0.1:9", PIP_RETRIES="0",
+        PIP_NO_CACHE_DIR="1")
     assert said.startswith("make: pip could not install code/hashes.txt; is the network reachable?")
 
 
@@ -195,15 +196,17 @@ def test_setting_up_with_an_old_python_or_none_says_so(machine):
     old.write_text("#!/bin/sh\n[ $1 = --version ] && echo Python 3.11.7\nexit 1\n")
     old.chmod(0o755)
     (said,) = set_up(machine, old)
-    assert said == "make: Python 3.12 or later is needed, and Python 3.11.7 was found; try make PYTHON=python3.13"
+    assert said == (
+        "make: Python 3.12 or later is needed, and Python 3.11.7 was found; "
+        "try make PYTHON=python3.13")
     (said,) = set_up(machine, "no-such-python")
     assert said == "make: no-such-python is missing; install Python 3.12 or later"
 
 
 def mounted(folder, *options):
     """Mount a small file system in memory; return what was said against it."""
-    run = subprocess.run(["mount", "-t", "tmpfs", *options, "tmpfs", folder], capture_output=True, text=True, check=False)
-    return run.stderr.strip() if run.returncode else None
+    code, said = run("mount", "-t", "tmpfs", *options, "tmpfs", folder)
+    return said.strip() if code else None
 
 
 @pytest.fixture

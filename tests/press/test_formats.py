@@ -39,14 +39,19 @@ def made(form):
 
 
 def squeezed(text):
-    """Return a text without its spaces, of which a broken line may lose one, and without the ligatures of a font."""
+    """Return a text without spaces, of which a broken line may lose one, and without ligatures."""
     return re.sub(r"\s", "", unicodedata.normalize("NFKC", text))
+
+
+def parsed(path):
+    """Return the article of a page."""
+    return BeautifulSoup(path.read_bytes(), "html.parser").article
 
 
 @pytest.fixture(scope="module")
 def pages(site):
     """Return the articles of the published pages by their names."""
-    found = {name: BeautifulSoup((site / f"{name}.html").read_bytes(), "html.parser").article for name in NAMES}
+    found = {name: parsed(site / f"{name}.html") for name in NAMES}
     for page in found.values():
         for link in page.select(".headerlink"):
             link.decompose()
@@ -62,7 +67,8 @@ def titles(pages):
 @pytest.fixture(scope="module")
 def captions(pages):
     """Return the captions of all figures, each with its number, in their order."""
-    return [" ".join(caption.text.split()) for page in pages.values() for caption in page.select("figcaption")]
+    every = [caption for page in pages.values() for caption in page.select("figcaption")]
+    return [" ".join(caption.text.split()) for caption in every]
 
 
 # EPUB
@@ -102,25 +108,31 @@ def test_epub_passes_epubcheck(book, monkeypatch):
 
 def test_epub_is_read_in_the_order_of_the_contents(opened):
     package = ET.fromstring(opened["book/package.opf"])
-    places = {item.get("id"): item.get("href") for item in package.findall(".//{*}manifest/{*}item")}
+    items = package.findall(".//{*}manifest/{*}item")
+    places = {item.get("id"): item.get("href") for item in items}
     spine = [places[item.get("idref")] for item in package.findall(".//{*}spine/{*}itemref")]
-    assert [f"book/{place}" for place in spine if place not in ("cover.xhtml", "nav.xhtml")] == [f"{name}.xhtml" for name in NAMES]
-    assert set(places.values()) | {"package.opf"} == {name.removeprefix("book/") for name in opened if name.startswith("book/")}
+    chapters = [place for place in spine if place not in ("cover.xhtml", "nav.xhtml")]
+    assert [f"book/{place}" for place in chapters] == [f"{name}.xhtml" for name in NAMES]
+    files = {name.removeprefix("book/") for name in opened if name.startswith("book/")}
+    assert set(places.values()) | {"package.opf"} == files
 
 
 def test_epub_contents_name_chapters_and_sections(texts, pages, titles):
     contents = texts["book/nav.xhtml"].find(".//{*}nav[@id='toc']/{*}ol")
     assert [chapter.find("{*}a").text for chapter in contents] == titles
     for chapter, page in zip(contents, pages.values(), strict=True):
-        assert [link.text for link in chapter.findall("{*}ol/{*}li/{*}a")] == [h2.get_text() for h2 in page.select("h2")]
+        sections = [h2.get_text() for h2 in page.select("h2")]
+        assert [link.text for link in chapter.findall("{*}ol/{*}li/{*}a")] == sections
 
 
 def test_epub_says_what_the_pages_say(articles, pages):
     for name, page in pages.items():
         for selector in ("h1, h2, h3", "figcaption", "pre", "td", ".pasted-text", ".citation"):
             # what is nothing without a script is told instead, and a drawing's words are in it
-            said = [squeezed(part.text) for part in page.select(selector) if not part.find_parent(class_="program") and not part.math]
-            assert said == [squeezed(part.text) for part in articles[name].select(selector) if not part.math], f"{name}: {selector}"
+            parts = [part for part in page.select(selector) if not part.math]
+            said = [squeezed(one.text) for one in parts if not one.find_parent(class_="program")]
+            others = [part for part in articles[name].select(selector) if not part.math]
+            assert said == [squeezed(part.text) for part in others], f"{name}: {selector}"
 
 
 def test_epub_has_every_figure(articles, opened, captions):
@@ -135,22 +147,26 @@ def test_epub_formulas_are_mathml(texts, articles, pages):
     total = 0
     for name, page in pages.items():
         formulas = texts[f"{name}.xhtml"].findall(f".//{MATH}")
-        assert [f.get("alttext") for f in formulas] == [" ".join(a.text.split()) for a in page.select(".katex annotation")], name
+        said = [" ".join(a.text.split()) for a in page.select(".katex annotation")]
+        assert [f.get("alttext") for f in formulas] == said, name
         assert articles[name].select(".katex, annotation, script") == [], name
         total += len(formulas)
     assert total > 100
 
 
 def test_epub_runs_nothing_and_hides_nothing(articles):
+    running = "script, noscript, form, input, button, canvas, iframe, .program"
     for name, article in articles.items():
-        assert article.select("script, noscript, form, input, button, canvas, iframe, .program, details:not([open])") == [], name
-        assert not [e for e in article.find_all(True) if any(key.startswith("on") for key in e.attrs)], name
+        assert article.select(f"{running}, details:not([open])") == [], name
+        keys = {key for element in article.find_all(True) for key in element.attrs}
+        assert not [key for key in keys if key.startswith("on")], name
 
 
 def test_epub_marks_of_claims_lead_to_the_ledger(articles, pages):
     rows = {row["id"]: row for row in articles["book/ledger"].select("table.ledger tbody tr")}
     marks = [mark for article in articles.values() for mark in article.select(".checked a")]
-    assert [mark["id"] for mark in marks] == [claim["id"] for page in pages.values() for claim in page.select("details.claim")]
+    claims = [claim["id"] for page in pages.values() for claim in page.select("details.claim")]
+    assert [mark["id"] for mark in marks] == claims
     for mark in marks:
         row = rows[urldefrag(mark["href"])[1]]
         assert row.a["href"].endswith(f".xhtml#{mark['id']}")
@@ -193,7 +209,8 @@ def words(texts_of):
 def places(paper):
     """Return the page, counted from zero, of every place that a link of the PDF leads to."""
     found = paper.named_destinations.items()
-    return {name.removeprefix("/"): paper.get_destination_page_number(place) for name, place in found}
+    number = paper.get_destination_page_number
+    return {name.removeprefix("/"): number(place) for name, place in found}
 
 
 def links(page):
@@ -207,8 +224,7 @@ def test_pdf_says_what_it_is(paper):
     assert paper.metadata == {
         "/Title": "Which Component Is Which?",
         "/Author": "the authors of Which Component Is Which?",
-        "/Subject": paper.metadata["/Subject"],
-    }
+        "/Subject": paper.metadata["/Subject"]}
     assert "Gaussian mixtures" in paper.metadata["/Subject"]
     assert paper.root_object["/Lang"] == "en"
     assert paper.root_object["/MarkInfo"]["/Marked"]
@@ -228,8 +244,9 @@ def test_pdf_contents_give_the_pages_on_which_chapters_and_sections_are(words, p
     contents = "".join(words[1:first])
     for name, page in pages.items():
         chapter = posixpath.basename(name)
-        sections = [(f"{chapter}--{h2.find_parent('section')['id']}", h2.get_text()) for h2 in page.select("h2")]
-        for place, title in [(chapter, page.h1.text), *sections]:
+        sections = {f"{chapter}--{h2.find_parent('section')['id']}": h2 for h2 in page.select("h2")}
+        for place, heading in {chapter: page.h1, **sections}.items():
+            title = heading.get_text()
             contents = contents.partition(squeezed(title))[2]
             assert contents.startswith(str(places[place] + 1)), f"{name}: {title}"
             assert squeezed(title) in words[places[place]], f"{name}: {title}"
@@ -287,7 +304,7 @@ def test_pdf_has_no_empty_page(words, titles):
 
 @pytest.fixture(scope="module")
 def sheet(site, browser, tmp_path_factory):
-    """Return the pages of the PDF as the browser has them before it prints them, as wide as their text may be."""
+    """Return the pages of the PDF as the browser has them, as wide as their text may be."""
     chosen = printed.read(site)
     pdf.prepare(chosen, site)
     file = tmp_path_factory.mktemp("paper") / "book.html"
@@ -304,12 +321,14 @@ def test_paper_holds_drawings_and_nothing_wider_than_the_text(sheet):
     # what is inside a drawing is cut at its edge
     wide = sheet.evaluate(
         """(width) => [...document.querySelectorAll("body *:not(svg *)")]
-          .filter((e) => e.getBoundingClientRect().right > width + 1 || e.scrollWidth > Math.max(e.clientWidth, 1) + 1 && e.matches("pre, table, .output"))
+          .filter((e) => e.getBoundingClientRect().right > width + 1
+            || e.scrollWidth > Math.max(e.clientWidth, 1) + 1 && e.matches("pre, table, .output"))
           .map((e) => `${e.tagName} ${e.className}: ${e.textContent.slice(0, 60)}`)""",
         TEXT_WIDTH,
     )
     assert wide == []
-    kinds = sheet.evaluate("[...document.images].map((image) => [image.src.split('.').pop(), image.naturalWidth > 0])")
+    kinds = sheet.evaluate(
+        "[...document.images].map((one) => [one.src.split('.').pop(), one.naturalWidth > 0])")
     assert len(kinds) > 50
     assert {tuple(kind) for kind in kinds} == {("svg", True)}
 
@@ -318,14 +337,19 @@ def test_paper_holds_drawings_and_nothing_wider_than_the_text(sheet):
 
 
 @pytest.mark.parametrize(
-    ("facts", "state"), [({}, None), ({"url": "https://a.example/two.html"}, "https://a.example/two.html#data=8")]
-)
+    ("facts", "state"),
+    [({}, None), ({"url": "https://a.example/two.html"}, "https://a.example/two.html#data=8")])
 def test_links_stay_in_the_book_where_they_can(facts, state):
-    body = '<a href="{0}.html#a">A</a> <a href="{0}.html#data=8">B</a> <a href="../genindex.html">C</a> <a href="https://x.example/">D</a>'
+    body = (
+        '<a href="{0}.html#a">A</a> <a href="{0}.html#data=8">B</a> '
+        '<a href="../genindex.html">C</a> <a href="https://x.example/">D</a>')
     both = (("one", "two"), ("two", "one"))
-    one, two = [printed.Chapter(f"book/{a}.html", BeautifulSoup(body.format(b), "html.parser"), facts) for a, b in both]
+    one, two = (
+        printed.Chapter(f"book/{a}.html", BeautifulSoup(body.format(b), "html.parser"), facts)
+        for a, b in both)
     printed.relink([one, two], one, lambda chapter, name: f"{chapter.name}!{name}")
-    assert [link["href"] for link in one.article("a")] == [link for link in ("two!a", state, "https://x.example/") if link]
+    expected = [link for link in ("two!a", state, "https://x.example/") if link]
+    assert [link["href"] for link in one.article("a")] == expected
     assert one.article.text == "A B C D"
 
 

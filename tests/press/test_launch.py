@@ -1,7 +1,7 @@
-"""The launch button and the downloads, from the page to the last cell, as far as this machine can be Binder.
+"""The launch button and the downloads, from the page to the last cell, as on Binder.
 
-The environment is made anew, from what repo2docker itself reads in ``.binder``. One chapter runs, or all of them where LAUNCH is
-``all``.
+The environment is made anew, from what repo2docker itself reads in ``.binder``. One chapter runs,
+or all of them where LAUNCH is ``all``.
 """
 
 import os
@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import nbformat
+import outside
 import pytest
 from bookbuild.takeaway import prose
 from bs4 import BeautifulSoup
@@ -26,35 +27,41 @@ REPOSITORY = "reader/which"
 EVERY = prose.read(ROOT).chapters
 CHAPTERS = EVERY if os.environ.get("LAUNCH") == "all" else EVERY[:1]
 # the interpreter that runtime.txt asks for; another one only where it is missing
-PYTHON = shutil.which((ROOT / ".binder" / "runtime.txt").read_text("utf-8").strip().replace("-", "")) or sys.executable
+RUNTIME = (ROOT / ".binder" / "runtime.txt").read_text("utf-8").strip()
+PYTHON = shutil.which(RUNTIME.replace("-", "")) or sys.executable
 NOTEBOOK = "window.jupyterapp.shell.currentWidget"
 # of each code cell its number once it has ended, and the kernel's state
+CELLS = f"[...{NOTEBOOK}.content.model.cells]"
 STATE = f"""() => [{NOTEBOOK}.sessionContext.session.kernel.status,
-  [...{NOTEBOOK}.content.model.cells].filter((cell) => cell.type === "code").map((cell) => cell.executionCount)]"""
+  {CELLS}.filter((cell) => cell.type === "code").map((cell) => cell.executionCount)]"""
+RAISED = f"""() => {CELLS}.some((cell) => (cell.outputs?.toJSON() ?? []).some(
+  (one) => one.output_type === "error"))"""
 
 
 def run(*command, **options):
     """Run a command, and show what it said when it fails."""
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8", check=False, **options)
-    assert done.returncode == 0, f"{command}:\n" + "\n".join(done.stdout.splitlines()[-40:])
-    return done.stdout
+    code, said = outside.run(*command, encoding="utf-8", **options)
+    assert code == 0, f"{command}:\n" + "\n".join(said.splitlines()[-40:])
+    return said
 
 
 def bare(home, *folders, **more):
-    """Return the environment variables of a machine that knows nothing of this one but its network."""
+    """Return the environment of a machine that knows nothing of this one but its network."""
     network = re.compile(r"PIP_|UV_|SSL_CERT|REQUESTS_CA|(HTTPS?|NO)_PROXY", re.IGNORECASE)
     kept = {name: value for name, value in os.environ.items() if network.match(name)}
     path = os.pathsep.join([*map(str, folders), os.environ["PATH"]])
-    return kept | {"HOME": str(home), "PATH": path, "LANG": "C.UTF-8", "GIT_CONFIG_GLOBAL": os.devnull} | more
+    here = {"HOME": str(home), "PATH": path, "LANG": "C.UTF-8", "GIT_CONFIG_GLOBAL": os.devnull}
+    return kept | here | more
 
 
 @pytest.fixture(scope="module")
 def published(site, tmp_path_factory):
-    """Print the book as the workflow of a repository on GitHub does, and return the folder of its pages."""
+    """Print the book as the workflow of a repository on GitHub does; return the pages' folder."""
     out = tmp_path_factory.mktemp("published")
     for kept in (".jupyter_cache", ".pictures"):
         shutil.copytree(site.parent / kept, out / "_build" / kept)
-    run(*STRICT, "--path-output", out, cwd=ROOT, env=os.environ | {"GITHUB_REPOSITORY": REPOSITORY, "GITHUB_SHA": "main"})
+    github = {"GITHUB_REPOSITORY": REPOSITORY, "GITHUB_SHA": "main"}
+    run(*STRICT, "--path-output", out, cwd=ROOT, env=os.environ | github)
     return out / "_build" / "html"
 
 
@@ -74,7 +81,8 @@ def checkout(tmp_path_factory):
 @pytest.fixture(scope="module")
 def dockerfile(checkout):
     """Return the Dockerfile that repo2docker makes of the repository."""
-    return run(Path(sys.executable).with_name("jupyter-repo2docker"), "--no-build", "--debug", ".", cwd=checkout)
+    tool = Path(sys.executable).with_name("jupyter-repo2docker")
+    return run(tool, "--no-build", "--debug", ".", cwd=checkout)
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +91,8 @@ def binder(checkout, dockerfile, tmp_path_factory):
     folder = tmp_path_factory.mktemp("environment")
     run(PYTHON, "-m", "venv", folder)
     environ = bare(tmp_path_factory.mktemp("home"), folder / "bin")
-    (requirements,) = re.findall(r'^RUN .*/pip install --no-cache-dir -r "(.+)"$', dockerfile, re.MULTILINE)
+    pattern = r'^RUN .*/pip install --no-cache-dir -r "(.+)"$'
+    (requirements,) = re.findall(pattern, dockerfile, re.MULTILINE)
     run(folder / "bin" / "pip", "install", "--quiet", "-r", requirements, cwd=checkout, env=environ)
     (script,) = re.findall(r"^RUN (\./.+)$", dockerfile, re.MULTILINE)
     run("bash", script, cwd=checkout, env=environ)
@@ -93,10 +102,15 @@ def binder(checkout, dockerfile, tmp_path_factory):
 @pytest.fixture(scope="module")
 def lab(checkout, binder):
     """Start JupyterLab in the repository, and return its address."""
-    command = ["jupyter", "lab", "--no-browser", "--allow-root", "--ServerApp.ip=127.0.0.1", "--ServerApp.port=0"]
-    quiet = ["--IdentityProvider.token=", "--LabApp.expose_app_in_browser=True", "--LabApp.collaborative=False"]
+    command = [
+        *("jupyter", "lab", "--no-browser", "--allow-root"),
+        *("--ServerApp.ip=127.0.0.1", "--ServerApp.port=0", "--IdentityProvider.token="),
+        *("--LabApp.expose_app_in_browser=True", "--LabApp.collaborative=False")]
     log = checkout.parent / "lab.log"
-    with log.open("w") as said, subprocess.Popen([*command, *quiet], cwd=checkout, env=binder, stdout=said, stderr=said) as server:
+    with (
+        log.open("w") as said,
+        subprocess.Popen(command, cwd=checkout, env=binder, stdout=said, stderr=said) as server,
+    ):
         try:
             yield address(server, log)
         finally:
@@ -129,14 +143,15 @@ def opened(browser, lab, page):
         tab.goto(f"{lab}{path}?reset")
         # a notebook, and not a text
         tab.wait_for_selector(".jp-NotebookPanel", timeout=120_000)
-        tab.wait_for_function(f"{NOTEBOOK}?.sessionContext?.session?.kernel?.status === 'idle'", timeout=120_000)
+        idle = f"{NOTEBOOK}?.sessionContext?.session?.kernel?.status === 'idle'"
+        tab.wait_for_function(idle, timeout=120_000)
         yield tab, listener
     finally:
         context.close()
 
 
 def run_all(tab, seconds=900):
-    """Run all cells from the menu as a reader does, and return the notebook when the last has ended."""
+    """Run all cells from the menu as a reader does; return the notebook when the last has ended."""
     tab.get_by_role("menuitem", name="Run", exact=True).click()
     tab.get_by_role("menuitem", name="Run All Cells", exact=True).click()
     for _ in range(seconds):
@@ -145,8 +160,7 @@ def run_all(tab, seconds=900):
             # the numbers in sentences come after the last cell
             tab.wait_for_timeout(3000)
             return nbformat.from_dict(tab.evaluate(f"() => {NOTEBOOK}.content.model.toJSON()"))
-        stopped = tab.evaluate(f"() => [...{NOTEBOOK}.content.model.cells].some((cell) => (cell.outputs?.toJSON() ?? []).some((one) => one.output_type === 'error'))")
-        assert not stopped, "a cell raised"
+        assert not tab.evaluate(RAISED), "a cell raised"
         tab.wait_for_timeout(1000)
     pytest.fail(f"not at its end after {seconds} seconds; cells have the numbers {numbers}")
 
@@ -167,13 +181,14 @@ def check_outputs(notebook, kind="image/svg+xml"):
     for output in outputs(notebook):
         assert output.output_type != "error", output
         assert output.get("name") != "stderr", output
-    drawn = [output.data for output in outputs(notebook) if "image/png" in output.get("data", {}) or "image/svg+xml" in output.get("data", {})]
+    data = [output.get("data", {}) for output in outputs(notebook)]
+    drawn = [one for one in data if one.keys() & {"image/png", "image/svg+xml"}]
     assert drawn
-    assert all(kind in data for data in drawn)
+    assert all(kind in one for one in drawn)
 
 
 def check_sizes(notebook):
-    """See that figures have a size that fits into JupyterLab, and are vectors, which it can scale."""
+    """See that figures have a size that fits into JupyterLab, and are vectors, which can scale."""
     for output in outputs(notebook):
         if drawn := output.get("data", {}).get("image/svg+xml"):
             size = re.search(r'<svg[^>]* width="([\d.]+)pt"', "".join(drawn), re.DOTALL)
@@ -181,11 +196,12 @@ def check_sizes(notebook):
 
 
 def test_repo2docker_reads_the_books_own_files(dockerfile):
-    version = (ROOT / ".binder" / "runtime.txt").read_text("utf-8").strip().removeprefix("python-")
+    version = RUNTIME.removeprefix("python-")
     assert f"Building conda environment for python={version}" in dockerfile
     assert version == (ROOT / ".python-version").read_text("utf-8").strip()
     # the book's own list asks for ./code: all must be there before it is installed
-    assert dockerfile.index("COPY --chown=0:0 src/ ${REPO_DIR}/") < dockerfile.index('-r ".binder/requirements.txt"')
+    copied_first = dockerfile.index("COPY --chown=0:0 src/ ${REPO_DIR}/")
+    assert copied_first < dockerfile.index('-r ".binder/requirements.txt"')
     assert "RUN ./.binder/postBuild" in dockerfile
     assert "pip install --no-cache-dir ." not in dockerfile
 
@@ -230,13 +246,12 @@ def test_downloaded_notebook_runs_in_an_empty_environment(published, checkout, t
     run(PYTHON, "-m", "venv", folder)
     plain.mkdir()
     shutil.copy2(source, plain)
-    # GitHub is on this machine; and today's versions are the book's own, so that tomorrow's cannot make this test fail
+    # GitHub is on this machine; and today's versions are the book's own, lest tomorrow's fail
     github = {
         "GIT_CONFIG_COUNT": "1",
         "GIT_CONFIG_KEY_0": f"url.{checkout.as_uri()}.insteadOf",
         "GIT_CONFIG_VALUE_0": f"https://github.com/{REPOSITORY}",
-        "PIP_CONSTRAINT": str(constraints(tmp_path)),
-    }
+        "PIP_CONSTRAINT": str(constraints(tmp_path))}
     environ = bare(tmp_path, folder / "bin", **github)
     run("bash", "-c", line, cwd=plain, env=environ)
     run("jupyter", "execute", "--inplace", source.name, cwd=plain, env=environ)

@@ -1,4 +1,4 @@
-"""No luck: how the claims are measured under sets of seeds and machines, and what is found amiss."""
+"""No luck: how the claims are measured under sets of seeds and machines, and what is amiss."""
 
 import math
 import shutil
@@ -22,7 +22,8 @@ begin("luck")
 moved = seed(3) / 1000
 claim("sampled", moved, above=-10, se=0.1, says="It moves.")
 claim("exact", moved, above=-10, exact=True, says="It is said not to move.")
-claim("narrow", os.environ.get("NUMBA_CPU_NAME", ""), expected="haswell", exact=True, says="This is that machine.")
+here = os.environ.get("NUMBA_CPU_NAME", "")
+claim("narrow", here, expected="haswell", exact=True, says="This is that machine.")
 if moved > 2:
     raise RuntimeError("too far")
 claim("last", 1, expected=1, exact=True, says="It comes to its end.")
@@ -32,13 +33,19 @@ claim("last", 1, expected=1, exact=True, says="It comes to its end.")
 
 def records(values, *, kind="sampled", se=0.1, low=0.0, high=None):
     """Return the claims of one chapter under as many sets as there are values."""
-    same = {"name": "a", "chapter": "bells", "says": "It is so.", "kind": kind, "se": se, "low": low, "high": high}
-    return [[same | {"value": value, "holds": isinstance(value, float) and value - low >= 5 * (se or 0)}] for value in values]
+    same = {"name": "a", "chapter": "bells", "says": "It is so.", "kind": kind}
+    same |= {"se": se, "low": low, "high": high}
+
+    def holds(value):
+        return isinstance(value, float) and value - low >= 5 * (se or 0)
+
+    return [[same | {"value": value, "holds": holds(value)}] for value in values]
 
 
 def test_margin_is_counted_from_where_a_build_refuses_in_standard_deviations_over_the_sets():
     (row,) = seeds.tally(records([1.0, 1.2, 1.4]))
-    assert (row["failures"], row["mean"], row["sd"], row["se"]) == (0, *(pytest.approx(v) for v in (1.2, 0.2, 0.1)))
+    assert row["failures"] == 0
+    assert [row[name] for name in ("mean", "sd", "se")] == pytest.approx([1.2, 0.2, 0.1])
     # 1.2 less the room of five standard errors, .5, in units of .2
     assert row["margin"] == pytest.approx(3.5)
     assert "margin of 3.5" in seeds.amiss(row)
@@ -59,8 +66,7 @@ def test_the_nearer_edge_counts_and_enough_room_is_nothing_amiss():
     ([1.0, 0.3, 1.1], {}, "fails in 1 of 3 sets"),
     ([1.0, "nan", 1.1], {}, "fails in 1 of 3 sets"),
     ([1.0, 1.0 + 1e-4], {"kind": "exact", "se": None}, "moves"),
-    ([2.0, 1.0, 3.0], {}, "margin of 1.5"),
-])
+    ([2.0, 1.0, 3.0], {}, "margin of 1.5")])
 def test_what_is_amiss_is_said(values, form, words):
     (row,) = seeds.tally(records(values, **form))
     assert words in seeds.amiss(row)
@@ -82,7 +88,9 @@ def test_sets_are_of_other_seeds_and_of_all_machines_and_the_first_is_the_book_a
     assert [machine for machine, _ in found[1:]] == settings(ROOT)["bookbuild_machines"]
 
 
-def test_a_chapter_is_measured_under_seeds_and_machines_and_says_what_stops_it(tmp_path, monkeypatch, capsys):
+def test_a_chapter_is_measured_under_seeds_and_machines_and_says_what_stops_it(
+    tmp_path, monkeypatch, capsys
+):
     (tmp_path / "book").mkdir()
     (tmp_path / "book/luck.md").write_text(CHAPTER, "utf-8")
     (tmp_path / "_toc.yml").write_text("format: jb-book\nroot: book/luck\n", "utf-8")
@@ -106,7 +114,7 @@ def test_a_chapter_is_measured_under_seeds_and_machines_and_says_what_stops_it(t
 
 @pytest.mark.slow
 def test_what_moves_with_the_seed_has_a_standard_error():
-    """A sampled number that is said to be exact is found by moving the seeds once; no chapter stops under others."""
+    """A sampled number said to be exact is found by moving the seeds once; no chapter stops."""
     measured = seeds.measure_all(seeds.chapters(ROOT).values(), [({}, [0, 1])])
     assert [stopped for _, stopped in measured if stopped] == []
     rows = seeds.tally(found for found, _ in measured)

@@ -29,7 +29,7 @@ BAD_DATA = {
 
 @pytest.fixture(params=BAD_DATA.values(), ids=BAD_DATA)
 def bad_data(request):
-    """Data that every function refuses by name."""
+    """Return data that every function refuses by name."""
     return request.param
 
 
@@ -38,7 +38,9 @@ SETTINGS = {
     "weights .95 and .05": {"weights": (0.95, 0.05)},
     "two sigmas": {"sigma": (1.0, 2.0)},
     "two priors": {"prior_mean": (-3.0, 3.0), "prior_sd": (0.5, 50.0)},
-    "all unequal": {"weights": (0.3, 0.7), "sigma": (0.6, 1.4), "prior_mean": (1.0, -1.0), "prior_sd": (3.0, 8.0)},
+    "all unequal": {
+        "weights": (0.3, 0.7), "sigma": (0.6, 1.4),
+        "prior_mean": (1.0, -1.0), "prior_sd": (3.0, 8.0)},
 }
 
 

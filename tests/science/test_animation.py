@@ -8,6 +8,7 @@ from bs4 import BeautifulSoup
 from mixtures import data, exact, plots
 from mixtures.plots import animation
 from mixtures.variational import Gaussian
+from numpy.testing import assert_allclose
 
 STEPS = np.array([0, 100, 200, 300])
 PATH = [Gaussian.of([k / 10, -k / 10], [1 - k / 10, 0.5]) for k in range(4)]
@@ -44,8 +45,9 @@ def test_the_bell_is_where_the_gaussians_are(posterior, page):
     assert len(frames) == len(PATH) + 1
     for (_, transform), q in zip(frames, [*PATH, PATH[-1]], strict=True):
         x, y, rx, ry = map(float, re.findall(r"-?\d+\.\d+", transform))
-        np.testing.assert_allclose([x, y], [(q.mean[0] - low) * scale, (high - q.mean[1]) * scale], atol=0.06)
-        np.testing.assert_allclose([rx, ry], 2 * q.sd * scale, atol=0.01)
+        ends = [(q.mean[0] - low) * scale, (high - q.mean[1]) * scale]
+        assert_allclose([x, y], ends, atol=0.06)
+        assert_allclose([rx, ry], 2 * q.sd * scale, atol=0.01)
 
 
 def test_the_shares_of_time_increase_and_the_last_frame_stays(page):
@@ -58,10 +60,11 @@ def test_the_shares_of_time_increase_and_the_last_frame_stays(page):
 
 
 def test_the_dot_falls_with_the_divergence(page):
-    heights = [float(re.findall(r"-?\d+\.\d+", transform)[1]) for _, transform in moves(page, "dot")]
+    numbers = [re.findall(r"-?\d+\.\d+", transform) for _, transform in moves(page, "dot")]
+    heights = [float(second) for _, second, *_ in numbers]
     assert heights[:4] == sorted(heights[:4])
     top = 1.05 * 8
-    np.testing.assert_allclose(heights[3], (1 - 0.8 / top) * animation.SIZE, atol=0.06)
+    assert_allclose(heights[3], (1 - 0.8 / top) * animation.SIZE, atol=0.06)
 
 
 def test_readers_can_stop_it_and_print_shows_the_last_frame(page):
@@ -74,21 +77,19 @@ def test_readers_can_stop_it_and_print_shows_the_last_frame(page):
 
 
 def test_the_same_input_gives_the_same_bytes(posterior):
-    assert animation.animate(posterior, PATH, **SHOWN).data == animation.animate(posterior, PATH, **SHOWN).data
+    one, other = (animation.animate(posterior, PATH, **SHOWN).data for _ in range(2))
+    assert one == other
 
 
-@pytest.mark.parametrize(
-    ("name", "change"),
-    [
-        ("path", {"path": []}),
-        ("path", {"path": [Gaussian.of([0, 1], [1, 1], space="log gap")] * 4}),
-        ("path", {"path": [Gaussian.of([0, 1], [1, 1], 0.5)] * 4}),
-        ("steps", {"steps": np.array([0, 2, 1, 3])}),
-        ("steps", {"steps": np.array([0, 1, 2])}),
-        ("divergences", {"divergences": [1.0, np.nan, 1.0, 1.0]}),
-        ("divergences", {"divergences": [1.0, 2.0]}),
-    ],
-)
+@pytest.mark.parametrize(("name", "change"), [
+    ("path", {"path": []}),
+    ("path", {"path": [Gaussian.of([0, 1], [1, 1], space="log gap")] * 4}),
+    ("path", {"path": [Gaussian.of([0, 1], [1, 1], 0.5)] * 4}),
+    ("steps", {"steps": np.array([0, 2, 1, 3])}),
+    ("steps", {"steps": np.array([0, 1, 2])}),
+    ("divergences", {"divergences": [1.0, np.nan, 1.0, 1.0]}),
+    ("divergences", {"divergences": [1.0, 2.0]}),
+])
 def test_bad_input_is_refused_by_name(posterior, name, change):
     with pytest.raises(ValueError, match=f"^{name}: "):
         animation.animate(posterior, **({"path": PATH} | SHOWN | change))

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from mixtures.relabel.assignment import ENUMERATED, blocks, cheapest, paid
+from numpy.testing import assert_allclose, assert_array_equal
 from scipy.optimize import linear_sum_assignment
 
 
@@ -19,16 +20,17 @@ def test_no_permutation_is_cheaper(seed, n_component, ties):
     # on some draws a clear pattern, which takes the short way
     cost[::3] -= 10 * np.eye(n_component)[rng.permutation(n_component)]
     found = paid(cost, cheapest(cost))
-    every = [cost[:, list(p), range(n_component)].sum(axis=1) for p in permutations(range(n_component))]
-    np.testing.assert_allclose(found, np.min(every, axis=0), rtol=0, atol=1e-12)
+    orders = permutations(range(n_component))
+    every = [cost[:, list(p), range(n_component)].sum(axis=1) for p in orders]
+    assert_allclose(found, np.min(every, axis=0), rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize("n_component", [*range(1, 10), 64, 70])
 def test_it_agrees_with_scipy(n_component):
     cost = np.random.default_rng(0).normal(size=(50, n_component, n_component))
-    # rows of a solution are the draw's components; what is wanted is which of them each of the pivot's is given
+    # rows of a solution are the draw's components; what is wanted is which each of the pivot's gets
     expected = [linear_sum_assignment(c.T)[1] for c in cost]
-    np.testing.assert_array_equal(cheapest(cost), expected)
+    assert_array_equal(cheapest(cost), expected)
 
 
 @pytest.mark.parametrize("n_component", [2, ENUMERATED, ENUMERATED + 1, 64])
@@ -38,8 +40,8 @@ def test_a_clear_pattern_is_found_with_its_direction(n_component):
     cost = np.ones((30, n_component, n_component))
     for t, row in enumerate(perm):
         cost[t, row, np.arange(n_component)] = 0
-    np.testing.assert_array_equal(cheapest(cost), perm)
-    np.testing.assert_array_equal(paid(cost, perm), 0)
+    assert_array_equal(cheapest(cost), perm)
+    assert_array_equal(paid(cost, perm), 0)
 
 
 @given(st.integers(0, 5000), st.integers(1, 10**6))

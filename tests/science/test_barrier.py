@@ -5,15 +5,18 @@ import pytest
 from mixtures import data
 from mixtures.exact import Joint
 from mixtures.exact.barrier import barrier_between, saddle_between
+from numpy.testing import assert_allclose
 from scipy import ndimage
 
 
 def saddle_by_flooding(joint, modes, size=401):
-    """The highest level at which the two highest modes lie in one connected region of a grid."""
+    """Return the highest level at which the two highest modes lie in one region of a grid."""
     middle, reach = modes[:2].mean(axis=0), np.ptp(modes[:2], axis=0).max() + joint.sigma.max()
     axes = [np.linspace(m - reach, m + reach, size) for m in middle]
     height = joint.on_lattice(*axes, np.ones((size, size), dtype=bool), 0.0)
-    first, second = (tuple(np.abs(a - m).argmin() for a, m in zip(axes, mode, strict=True)) for mode in modes[:2])
+    first, second = (
+        tuple(np.abs(a - m).argmin() for a, m in zip(axes, mode, strict=True)) for mode in modes[:2]
+    )
     levels = np.sort(height.ravel())
     low, high = 0, levels.size - 1
     while high - low > 1:
@@ -30,7 +33,7 @@ def test_the_saddle_goes_up_one_way_and_down_the_other(setting, seed):
     modes = joint.modes()
     assert len(modes) >= 2
     saddle = saddle_between(joint, modes)
-    np.testing.assert_allclose(joint.gradient(saddle), 0, atol=1e-6)
+    assert_allclose(joint.gradient(saddle), 0, atol=1e-6)
     down, up = np.linalg.eigvalsh(joint.hessian(saddle))
     assert down < 0 < up
 
@@ -46,7 +49,7 @@ def test_a_saddle_that_is_hard_to_find_is_right_or_refused(seed):
         assert str(error).startswith("x: ")
     else:
         curvature = np.linalg.eigvalsh(joint.hessian(saddle))
-        np.testing.assert_allclose(joint.gradient(saddle) / np.abs(curvature).max(), 0, atol=1e-7)
+        assert_allclose(joint.gradient(saddle) / np.abs(curvature).max(), 0, atol=1e-7)
         assert curvature[0] < 0 < curvature[1]
         assert joint.log_density(saddle)[0] < joint.log_density(modes[:2]).min()
 
@@ -64,7 +67,8 @@ def test_the_saddle_is_the_lowest_pass_between_the_modes(setting, seed):
 def test_the_exchangeable_saddle_lies_on_the_diagonal(seed):
     x = data.simulate(seed)
     joint = Joint.of(x)
-    np.testing.assert_allclose(saddle_between(joint, joint.modes()), np.repeat(x.sum() / (x.size + 2 / 100), 2), rtol=1e-12)
+    middle = x.sum() / (x.size + 2 / 100)
+    assert_allclose(saddle_between(joint, joint.modes()), [middle, middle], rtol=1e-12)
 
 
 def test_the_barrier_is_the_drop_from_the_lower_of_the_two_highest_modes(setting):
@@ -85,4 +89,5 @@ def test_a_third_mode_does_not_matter_to_the_barrier():
 
 def test_one_mode_has_no_pass_and_a_barrier_of_zero():
     joint = Joint.of(0.9 * data.simulate(0, n=40, separation=0.0))
-    assert saddle_between(joint, joint.modes()) is None and barrier_between(joint, joint.modes()) == 0
+    modes = joint.modes()
+    assert saddle_between(joint, modes) is None and barrier_between(joint, modes) == 0

@@ -42,28 +42,27 @@ def judged(value, **form):
     return record(published)
 
 
-@pytest.mark.parametrize(
-    ("value", "true", "false"),
-    [
-        (1.04, {"expected": 1, "within": 0.05}, {"expected": 1, "within": 0.03}),
-        (-0.96, {"expected": -1.0, "within": 0.05}, {"expected": 1.0, "within": 0.05}),
-        (0.2, {"above": 0.1}, {"above": 0.2}),
-        (0.2, {"below": 0.3}, {"below": 0.2}),
-        (0.2, {"above": 0.1, "below": 0.3}, {"above": 0.1, "below": 0.15}),
-        (1.5, {"one_of": [1.0, 1.53, 1.73], "within": 0.05}, {"one_of": [1.0, 1.6], "within": 0.05}),
-        (2, {"one_of": {1, 2}}, {"one_of": np.array([1, 3])}),
-        (40_000, {"expected": 40_000}, {"expected": 39_999}),
-        (True, {"expected": True}, {"expected": False}),
-        ("-inf", {"expected": "-inf"}, {"expected": "inf"}),
-        ("mean", {"one_of": ("mean", "sd")}, {"one_of": ("median",)}),
-        (np.float32(0.5), {"above": np.float64(0.4), "below": np.int64(1)}, {"below": np.float32(0.5)}),
-        (xr.DataArray(0.5), {"below": xr.DataArray(0.6)}, {"above": np.array(0.6)}),
-    ],
-)
+@pytest.mark.parametrize(("value", "true", "false"), [
+    (1.04, {"expected": 1, "within": 0.05}, {"expected": 1, "within": 0.03}),
+    (-0.96, {"expected": -1.0, "within": 0.05}, {"expected": 1.0, "within": 0.05}),
+    (0.2, {"above": 0.1}, {"above": 0.2}),
+    (0.2, {"below": 0.3}, {"below": 0.2}),
+    (0.2, {"above": 0.1, "below": 0.3}, {"above": 0.1, "below": 0.15}),
+    (1.5, {"one_of": [1, 1.53, 1.73], "within": 0.05}, {"one_of": [1.0, 1.6], "within": 0.05}),
+    (2, {"one_of": {1, 2}}, {"one_of": np.array([1, 3])}),
+    (40_000, {"expected": 40_000}, {"expected": 39_999}),
+    (True, {"expected": True}, {"expected": False}),
+    ("-inf", {"expected": "-inf"}, {"expected": "inf"}),
+    ("mean", {"one_of": ("mean", "sd")}, {"one_of": ("median",)}),
+    (np.float32(0.5), {"above": np.float64(0.4), "below": np.int64(1)},
+     {"below": np.float32(0.5)}),
+    (xr.DataArray(0.5), {"below": xr.DataArray(0.6)}, {"above": np.array(0.6)}),
+])
 def test_an_exact_number_is_judged_as_it_is(value, true, false):
     for form, holds in ((true, True), (false, False)):
         found = judged(value, **form, exact=True)
-        assert (found["holds"], found["kind"], found["se"], found["margin"]) == (holds, "exact", None, None)
+        assert (found["holds"], found["kind"]) == (holds, "exact")
+        assert found["se"] is None and found["margin"] is None
 
 
 number = st.floats(-1e6, 1e6)
@@ -90,11 +89,12 @@ def test_a_sampled_number_needs_room_within_a_tolerance(value, expected, within,
 
 
 @pytest.mark.parametrize(("value", "of", "below", "holds"), [
-    (0, 100, 11, True), (0, 100, 6, False), (0, 8, 5, False), (50, 100, 76, True), (50, 100, 70, False), (3, 1000, 50, True),
-])
+    (0, 100, 11, True), (0, 100, 6, False), (0, 8, 5, False),
+    (50, 100, 76, True), (50, 100, 70, False), (3, 1000, 50, True)])
 def test_a_count_has_the_error_of_a_binomial_even_where_none_was_counted(value, of, below, holds):
     found = judged(value, of=of, below=below)
-    assert (found["kind"], found["holds"], found["measured"]) == ("counted", holds, f"{value} of {of}")
+    assert (found["kind"], found["holds"]) == ("counted", holds)
+    assert found["measured"] == f"{value} of {of}"
     share = (value + 2) / (of + 4)
     assert found["se"] == pytest.approx(np.sqrt(of * share * (1 - share)))
 
@@ -105,12 +105,12 @@ def test_a_false_sentence_passes_for_a_sampled_one_less_often_than_once_in_a_mil
     assert not any(judged(value, above=0.0, se=1.0)["holds"] for value in draws)
 
 
-@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, np.float64("nan"), np.array(np.inf)])
+@pytest.mark.parametrize(
+    "value", [math.nan, math.inf, -math.inf, np.float64("nan"), np.array(np.inf)])
 @pytest.mark.parametrize("kind", [{"exact": True}, {"se": 0.1}, {"se": math.nan}])
 @pytest.mark.parametrize("form", [
-    {"expected": 1.0, "within": 1e300}, {"above": 0.0}, {"below": 0.0}, {"above": -1e300, "below": 1e300},
-    {"one_of": [1.0, 2.0], "within": 0.1},
-])
+    {"expected": 1.0, "within": 1e300}, {"one_of": [1.0, 2.0], "within": 0.1},
+    {"above": 0.0}, {"below": 0.0}, {"above": -1e300, "below": 1e300}])
 def test_what_is_not_finite_makes_nothing_true_and_raises_nothing(value, kind, form):
     found = judged(value, **form, **kind)
     assert (found["holds"], found["margin"], found["value"]) == (False, None, str(float(value)))
@@ -127,7 +127,8 @@ def test_a_false_sentence_shows_itself_in_red_and_the_chapter_goes_on(shown):
 
 @pytest.mark.parametrize(("form", "words"), [
     ({"above": 0.3, "exact": True}, ["measured 0.2, expected above 0.3"]),
-    ({"above": 0.1, "se": 0.05}, ["0.200 (se 0.05)", "above 0.1", "holds by 2.0 standard errors, and 5 are asked"]),
+    ({"above": 0.1, "se": 0.05},
+     ["0.200 (se 0.05)", "above 0.1", "holds by 2.0 standard errors, and 5 are asked"]),
     # to four digits both numbers are the same, so more are given
     ({"expected": 0.20001, "within": 1e-6, "exact": True}, ["0.2000000", "0.2000100 ± 1e-06"]),
 ])
@@ -139,37 +140,36 @@ def test_a_fault_says_what_was_measured_what_was_expected_and_what_is_missing(fo
 EXACT = {"value": 1.0, "expected": 1.0, "within": 0.1, "exact": True}
 
 
-@pytest.mark.parametrize(
-    ("argument", "call"),
-    [
-        *(("name", {"name": name}) for name in ("", "two words", 'a"><script>', "-", "café", 3)),
-        *(("says", {"says": says}) for says in (" ", None)),
-        *(("value", {"value": value}) for value in (None, [1.0], np.array([1.0, 2.0]), 1j, "one")),
-        ("value", {"value": "1", "within": None, "expected": 1}),
-        ("value", {"value": "one", "expected": None, "within": None, "above": 0}),
-        ("value", {"value": "one", "expected": "one", "within": None, "exact": False, "se": 0.1}),
-        ("value", {"value": True, "expected": True, "within": None, "exact": False, "of": 3}),
-        ("expected", {"expected": None}),
-        ("expected", {"above": 0.0}),
-        ("expected", {"one_of": [1.0]}),
-        ("expected", {"expected": math.nan}),
-        ("expected", {"expected": [1]}),
-        ("above", {"expected": None, "within": None, "above": math.nan}),
-        ("below", {"expected": None, "within": None, "below": [1]}),
-        *(("one_of", {"expected": None, "one_of": bad}) for bad in ([], "abc", 3, [None], [math.nan])),
-        ("within", {"within": None}),
-        *(("within", {"within": bad}) for bad in (0, -1, math.nan, math.inf, "1", True)),
-        ("within", {"expected": None, "above": 0.0}),
-        ("within", {"value": 1, "expected": 1, "within": None, "exact": False, "se": 0.1}),
-        ("se", {"exact": False}),
-        ("se", {"se": 0.1}),
-        ("se", {"of": 3}),
-        *(("se", {"exact": False, "se": bad}) for bad in (-1.0, math.nan, math.inf, "1", [0.1], True)),
-        *(("of", {"value": 1, "exact": False, "of": bad}) for bad in (0, -1, 2.5, "3")),
-        ("of", {"value": 4, "exact": False, "of": 3}),
-        ("of", {"value": 1.5, "exact": False, "of": 3}),
-    ],
-)
+@pytest.mark.parametrize(("argument", "call"), [
+    *(("name", {"name": name}) for name in ("", "two words", 'a"><script>', "-", "café", 3)),
+    *(("says", {"says": says}) for says in (" ", None)),
+    *(("value", {"value": value}) for value in (None, [1.0], np.array([1.0, 2.0]), 1j, "one")),
+    ("value", {"value": "1", "within": None, "expected": 1}),
+    ("value", {"value": "one", "expected": None, "within": None, "above": 0}),
+    ("value", {"value": "one", "expected": "one", "within": None, "exact": False, "se": 0.1}),
+    ("value", {"value": True, "expected": True, "within": None, "exact": False, "of": 3}),
+    ("expected", {"expected": None}),
+    ("expected", {"above": 0.0}),
+    ("expected", {"one_of": [1.0]}),
+    ("expected", {"expected": math.nan}),
+    ("expected", {"expected": [1]}),
+    ("above", {"expected": None, "within": None, "above": math.nan}),
+    ("below", {"expected": None, "within": None, "below": [1]}),
+    *(("one_of", {"expected": None, "one_of": bad})
+      for bad in ([], "abc", 3, [None], [math.nan])),
+    ("within", {"within": None}),
+    *(("within", {"within": bad}) for bad in (0, -1, math.nan, math.inf, "1", True)),
+    ("within", {"expected": None, "above": 0.0}),
+    ("within", {"value": 1, "expected": 1, "within": None, "exact": False, "se": 0.1}),
+    ("se", {"exact": False}),
+    ("se", {"se": 0.1}),
+    ("se", {"of": 3}),
+    *(("se", {"exact": False, "se": bad})
+      for bad in (-1.0, math.nan, math.inf, "1", [0.1], True)),
+    *(("of", {"value": 1, "exact": False, "of": bad}) for bad in (0, -1, 2.5, "3")),
+    ("of", {"value": 4, "exact": False, "of": 3}),
+    ("of", {"value": 1.5, "exact": False, "of": 3}),
+])
 def test_malformed_claim_is_refused_by_the_name_of_its_argument(shown, argument, call):
     call = {"name": "bell", "says": "It is so."} | EXACT | call
     with pytest.raises(ValueError, match=f"^{argument}: ") as refused:
@@ -202,7 +202,8 @@ def test_prose_of_a_notebook_takes_what_was_measured(shown):
     claim("a", 1234.567, above=0, exact=True, says="One.")
     claim("b", -2.5, below=0, se=0.1, says="Two.")
     claim("c", "north", one_of=["north"], exact=True, says="Three.")
-    assert [claims.measured("a", ",.1f"), claims.measured("b", ".1f"), claims.measured("c")] == ["1,234.6", "−2.5", "north"]
+    assert claims.measured("a", ",.1f") == "1,234.6" and claims.measured("b", ".1f") == "−2.5"
+    assert claims.measured("c") == "north"
     begin("another")
     assert claims.measured("a") == "…"
 

@@ -30,9 +30,10 @@ def seen(**more):
 
 def numbers():
     """Return scores of a quantity of each kind, and of four chains."""
-    columns = {"rhat": [1.5, 1.001, 1.002], "ess": [7.0, 1000.0, 900.4], "kind": ["raw labels", "sorted", "sums"]}
-    by_chain = {"switches": [0, 2, 0, 0], "mode": [0, 0, 1, 0]}
-    return xr.Dataset({k: ("quantity", np.array(v)) for k, v in columns.items()} | {k: ("chain", v) for k, v in by_chain.items()})
+    return xr.Dataset({
+        "rhat": ("quantity", [1.5, 1.001, 1.002]), "ess": ("quantity", [7.0, 1000.0, 900.4]),
+        "kind": ("quantity", ["raw labels", "sorted", "sums"]),
+        "switches": ("chain", [0, 2, 0, 0]), "mode": ("chain", [0, 0, 1, 0])})
 
 
 # the verdict is a function of the evidence
@@ -83,7 +84,8 @@ def test_failures_name_the_worst_quantity_the_chains_and_the_divergences():
 
 def test_the_summary_has_the_split_the_switches_and_the_worst_overlap():
     assert "3-1 split" in words.summary(BETWEEN, seen(split=(3, 1)))
-    assert "2 times" in words.summary(WITHIN, seen(switches=2)) and "1 time:" in words.summary(WITHIN, seen(switches=1))
+    assert "2 times" in words.summary(WITHIN, seen(switches=2))
+    assert "1 time:" in words.summary(WITHIN, seen(switches=1))
     overlaps = (((0, 2), 0.2), ((1, 2), 0.4))
     assert "40%" in words.summary(OVERLAPPING, seen(overlaps=overlaps))
     lines = words.evidence(OVERLAPPING, seen(overlaps=overlaps), numbers())
@@ -97,9 +99,11 @@ STEADY = {"means": np.array([0.0, 1.0])}
 
 
 def gathered(thresholds=STANDARD, divergences=None, **values):
-    """Gather evidence from variables [component] or [chain, draw, component], with a little noise on the means."""
+    """Gather evidence from variables [component] or [chain, draw, component], the means noisy."""
     rng = np.random.default_rng(0)
-    full = {name: np.broadcast_to(v, (4, 200, np.shape(v)[-1]))[..., None] for name, v in (values or STEADY).items()}
+    full = {
+        name: np.broadcast_to(v, (4, 200, np.shape(v)[-1]))[..., None]
+        for name, v in (values or STEADY).items()}
     if "means" in full:
         full["means"] = full["means"] + 0.1 * rng.normal(size=full["means"].shape)
     return gather(Trace(full, tuple(full)[:1], np.arange(4) + 1, {}, divergences), thresholds)[0]
@@ -124,7 +128,8 @@ def test_labels_of_chains_that_are_not_sound_do_not_count():
     means[3] += 5 * (np.arange(200) % 2)[:, None]
     means[3, 100:] = means[3, 100:, ::-1]
     found = gathered(means=means)
-    assert (found.switches, found.split, found.left_out) == (0, (3,), ("4",)) and judge(found) == NOT
+    assert (found.switches, found.split, found.left_out) == (0, (3,), ("4",))
+    assert judge(found) == NOT
 
 
 SOME_CHAINS = np.where(np.arange(4)[:, None, None] < 3, [0.001, 0.999], 0.5) + np.zeros((4, 200, 1))
@@ -134,21 +139,18 @@ def empty_in(draws):
     return np.where(np.arange(200)[:, None] < draws, [0.002, 0.998], 0.5)
 
 
-@pytest.mark.parametrize(
-    ("variables", "empty"),
-    [
-        ({"w": [0.6, 0.005, 0.395]}, True),
-        ({"w": [0.0, 1.0]}, True),
-        ({"w": [0.01, 0.99]}, False),
-        # what does not sum to 1, or is negative, is no share
-        ({"m": [0.001, 5.0]}, False),
-        ({"m": [-0.001, 1.001]}, False),
-        # in most draws of the chains
-        ({"w": empty_in(120)}, True),
-        ({"w": empty_in(80)}, False),
-        ({"w": SOME_CHAINS}, True),
-    ],
-)
+@pytest.mark.parametrize(("variables", "empty"), [
+    ({"w": [0.6, 0.005, 0.395]}, True),
+    ({"w": [0.0, 1.0]}, True),
+    ({"w": [0.01, 0.99]}, False),
+    # what does not sum to 1, or is negative, is no share
+    ({"m": [0.001, 5.0]}, False),
+    ({"m": [-0.001, 1.001]}, False),
+    # in most draws of the chains
+    ({"w": empty_in(120)}, True),
+    ({"w": empty_in(80)}, False),
+    ({"w": SOME_CHAINS}, True),
+])
 def test_a_component_of_almost_no_weight_is_empty(variables, empty):
     n_component = np.shape(next(iter(variables.values())))[-1]
     assert bool(gathered(means=np.arange(n_component), **variables).empty) == empty
@@ -161,7 +163,9 @@ def test_the_lines_are_drawn_where_the_reader_says():
     assert shares and gathered(Thresholds(overlap=shares[0] + 1e-9), **close).overlaps == ()
 
 
-@pytest.mark.parametrize(("name", "value"), [("overlap", 0), ("empty", 1.5), ("rhat", 1.0), ("odds", np.nan), ("pure", [1])])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("overlap", 0), ("empty", 1.5), ("rhat", 1.0), ("odds", np.nan), ("pure", [1])])
 def test_thresholds_that_make_no_sense_are_refused_by_name(name, value):
     with pytest.raises(ValueError, match=f"^{name}: "):
         Thresholds(**{name: value})
@@ -170,26 +174,30 @@ def test_thresholds_that_make_no_sense_are_refused_by_name(name, value):
 # how it is shown
 
 SHORT = switching.Diagnosis(
-    WITHIN, "They do <b>.", ("One & two.", "Raw " + "labels " * 14), "What this cannot tell: much.", "Go & see.",
-    "x.html#a", numbers())
+    WITHIN, "They do <b>.", ("One & two.", "Raw " + "labels " * 14), "What this cannot tell: much.",
+    "Go & see.", "x.html#a", numbers())
 
 
 def test_it_prints_in_79_columns_with_its_evidence_indented():
     lines = str(SHORT).splitlines()
     assert max(map(len, lines)) <= 79 and repr(SHORT) == str(SHORT)
-    assert [line for line in lines if line[:2] == "- "] == ["- One & two.", lines[2]] and lines[3].startswith("  labels")
+    assert [line for line in lines if line[:2] == "- "] == ["- One & two.", lines[2]]
+    assert lines[3].startswith("  labels")
 
 
 def test_it_is_shown_as_a_page_that_escapes_names():
     page = SHORT._repr_html_()
-    for part in ("They do &lt;b&gt;.", "One &amp; two.", '<a href="x.html#a">', "<td>sums</td><td>1.002</td><td>900</td>"):
+    row = "<td>sums</td><td>1.002</td><td>900</td>"
+    for part in ("They do &lt;b&gt;.", "One &amp; two.", '<a href="x.html#a">', row):
         assert part in page
     bare = switching.Diagnosis(NONE, "S.", (), "", "Go.", "y.html", xr.Dataset())
-    assert bare.table() == [] and "<table>" not in bare._repr_html_() and "<details>" not in bare._repr_html_()
+    assert bare.table() == []
+    assert not any(part in bare._repr_html_() for part in ("<table>", "<details>"))
 
 
 def test_the_table_has_the_worst_of_each_kind():
-    columns = {"rhat": [1.1, 1.3, 1.2, 1.0], "ess": [50.0, 70.0, 10.0, 90.0], "kind": ["sums", "raw labels"] * 2}
-    scores = xr.Dataset({k: ("quantity", v) for k, v in columns.items()})
+    scores = xr.Dataset({
+        "rhat": ("quantity", [1.1, 1.3, 1.2, 1.0]), "ess": ("quantity", [50.0, 70.0, 10.0, 90.0]),
+        "kind": ("quantity", ["sums", "raw labels"] * 2)})
     table = switching.Diagnosis(NONE, "", (), "", "", "", scores).table()
     assert table == [("sums", 1.2, 10.0), ("raw labels", 1.3, 70.0)]

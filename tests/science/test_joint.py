@@ -5,33 +5,33 @@ import pytest
 from mixtures import data
 from mixtures.exact import Joint
 from mixtures.exact.barrier import saddle_between
+from numpy.testing import assert_allclose
 from scipy.stats import norm
 
 
 def formula(x, mu, weights=0.5, sigma=1.0, prior_mean=0.0, prior_sd=10.0):
     """Log p(x, mu) at one point, as it is written down."""
-    weights, sigma, prior_mean, prior_sd = (np.broadcast_to(v, 2) for v in (weights, sigma, prior_mean, prior_sd))
-    terms = np.log(weights) + norm.logpdf(np.asarray(x)[:, None], mu, sigma)
+    terms = np.log(np.broadcast_to(weights, 2)) + norm.logpdf(np.asarray(x)[:, None], mu, sigma)
     return np.logaddexp(*terms.T).sum() + norm.logpdf(mu, prior_mean, prior_sd).sum()
 
 
 def test_the_log_density_is_the_formula(setting):
     x, mu = data.simulate(8, n=30), np.array([[-1.0, 1.0], [0.3, 0.3], [40.0, -7.0]])
     expected = [formula(x, m, **setting) for m in mu]
-    np.testing.assert_allclose(Joint.of(x, **setting).log_density(mu), expected, rtol=1e-13)
+    assert_allclose(Joint.of(x, **setting).log_density(mu), expected, rtol=1e-13)
 
 
 @pytest.mark.parametrize("n", [1, 8, 5003])
 @pytest.mark.parametrize("scale", [1, 50])
 def test_the_lattice_route_gives_the_same_density(setting, n, scale):
-    """Sizes that are and are not multiples of eight and of a block; scales with and without underflowing factors."""
+    """Sizes that are and are not multiples of eight and of a block; factors that underflow."""
     joint = Joint.of(scale * data.simulate(1, n=n), **setting)
     mu1, mu2 = np.array([-30.0, -1.0, 0.0]), np.array([-0.5, 2.0])
     mask = np.array([[True, False], [True, True], [False, False]])
     reference = joint.log_density([0.0, 2.0])[0]
     got = joint.on_lattice(mu1, mu2, mask, reference)
     points = np.stack(np.meshgrid(mu1, mu2, indexing="ij"), axis=-1)
-    np.testing.assert_allclose(got[mask] + reference, joint.log_density(points[mask]), rtol=1e-12)
+    assert_allclose(got[mask] + reference, joint.log_density(points[mask]), rtol=1e-12)
     assert (got[~mask] == -np.inf).all()
 
 
@@ -40,24 +40,24 @@ def test_slopes_are_those_of_finite_differences(setting):
     for mu in np.array([[-1.0, 1.0], [0.4, 0.2], [2.0, -3.0]]):
         steps = 1e-5 * np.eye(2)
         slope = [(joint.log_density(mu + h) - joint.log_density(mu - h))[0] / 2e-5 for h in steps]
-        np.testing.assert_allclose(joint.gradient(mu), slope, rtol=1e-6, atol=1e-6)
+        assert_allclose(joint.gradient(mu), slope, rtol=1e-6, atol=1e-6)
         bend = [(joint.gradient(mu + h) - joint.gradient(mu - h)) / 2e-5 for h in steps]
-        np.testing.assert_allclose(joint.hessian(mu), bend, rtol=1e-6, atol=1e-6)
+        assert_allclose(joint.hessian(mu), bend, rtol=1e-6, atol=1e-6)
 
 
 def test_responsibility_is_bayes_rule(setting):
     x, mu = data.simulate(8, n=30), np.array([-1.0, 1.5])
     joint = Joint.of(x, **setting)
     share = joint.weights * norm.pdf(x[:, None], mu, joint.sigma)
-    np.testing.assert_allclose(joint.responsibility(mu), share[:, 0] / share.sum(axis=1), rtol=1e-12)
+    assert_allclose(joint.responsibility(mu), share[:, 0] / share.sum(axis=1), rtol=1e-12)
 
 
 @pytest.mark.parametrize("unit", [1e-8, 1.0, 1e8])
 def test_a_climb_that_begins_on_a_pass_leaves_it(unit):
     joint = Joint.of(unit * np.array([-1.5, -1.3, 1.3, 1.5]), sigma=unit, prior_sd=10 * unit)
-    np.testing.assert_allclose(joint.gradient(np.zeros(2)) * unit, 0, atol=1e-12)
+    assert_allclose(joint.gradient(np.zeros(2)) * unit, 0, atol=1e-12)
     end = joint.climb(np.zeros(2))
-    np.testing.assert_allclose(joint.gradient(end) * unit, 0, atol=1e-8)
+    assert_allclose(joint.gradient(end) * unit, 0, atol=1e-8)
     assert np.linalg.eigvalsh(joint.hessian(end)).max() * unit**2 < -0.5
 
 
@@ -74,7 +74,8 @@ def test_a_climb_that_begins_on_a_pass_leaves_it(unit):
         1e-6 * data.simulate(4, n=9),
         1e3 * data.simulate(4, n=9),
     ],
-    ids=["dataset 0", "dataset 8", "no gap", "outlier", "three far points", "two points", "all equal", "tiny", "huge"],
+    ids=["dataset 0", "dataset 8", "no gap", "outlier", "three far points", "two points",
+         "all equal", "tiny", "huge"],
 )
 def test_modes_are_maxima_the_highest_first(setting, x):
     joint = Joint.of(x, **setting)
@@ -82,7 +83,7 @@ def test_modes_are_maxima_the_highest_first(setting, x):
     assert (np.diff(joint.log_density(modes)) < 1e-9).all()
     for mode in modes:
         unit = 1 / np.sqrt(-joint.hessian(mode)[[0, 1], [0, 1]])
-        np.testing.assert_allclose(joint.gradient(mode) * unit, 0, atol=1e-5)
+        assert_allclose(joint.gradient(mode) * unit, 0, atol=1e-5)
         assert np.linalg.eigvalsh(joint.hessian(mode)).max() < 0
 
 
@@ -96,7 +97,7 @@ def test_no_point_of_a_fine_grid_rises_above_the_highest_mode(setting):
 
 @pytest.mark.parametrize("excess", [-0.1, -1e-3, 1e-3, 0.1])
 def test_two_modes_part_where_the_variance_passes_one(excess):
-    """On the diagonal the curvature across it is sum (x - m)^2 - n - 2 / prior_sd^2: two modes where it is positive."""
+    """Across the diagonal the curvature is sum (x - m)^2 - n - 2 / prior_sd^2: two modes if > 0."""
     x = data.simulate(6, n=40)
     middle = x.sum() / (x.size + 2 / 100)
     x = x * np.sqrt((1 + excess) * (x.size + 2 / 100) / ((x - middle) ** 2).sum())
@@ -112,7 +113,7 @@ def test_thinning_keeps_the_shape_of_the_log_density():
     mu = np.array([[-1.0, 1.0], [0.1, 0.4], [-0.5, -0.2]])
     whole, part = joint.log_density(mu), thin.log_density(mu)
     assert thin.x.size == 1000 and joint.thinned(50_000) is joint
-    np.testing.assert_allclose(np.diff(part) * 50, np.diff(whole), rtol=0.01)
+    assert_allclose(np.diff(part) * 50, np.diff(whole), rtol=0.01)
 
 
 @pytest.mark.parametrize("name", ["weights", "sigma", "prior_mean", "prior_sd"])

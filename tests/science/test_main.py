@@ -1,6 +1,7 @@
 """The terminal command: what it says, how it ends, and that it costs nobody a file."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -32,19 +33,23 @@ def swap(array, chain, start=0):
 
 
 def trace(dim="component", **variables):
-    return xr.DataTree.from_dict({"posterior": xr.Dataset({k: ((*DIMS[:2], dim), v) for k, v in variables.items()})})
+    posterior = xr.Dataset({k: ((*DIMS[:2], dim), v) for k, v in variables.items()})
+    return xr.DataTree.from_dict({"posterior": posterior})
 
 
 def full():
-    """Return a trace as ArviZ has it, with all that any method needs, and one chain under other labels."""
+    """Return a trace as ArviZ has it, with all that any method needs, one chain relabelled."""
     right, y = draws(-1, 1), np.concatenate([RNG.normal(-1, 1, 20), RNG.normal(1, 1, 20)])
     z = np.broadcast_to(y > 0, (4, N, 40)).astype(np.int16)
     z[3] = 1 - z[3]
     posterior = xr.Dataset(
-        {"means": (DIMS, swap(right, 3)), "sd": (DIMS, swap(draws(1, 2, sd=0.1), 3)), "z": ((*DIMS[:2], "obs"), z)},
-        {"chain": range(4), "draw": range(N), "component": ["a", "b"]}, {"inference_library": "none"},
-    )
-    stats = {"lp": (DIMS[:2], RNG.normal(size=(4, N))), "diverging": (DIMS[:2], np.zeros((4, N), dtype=bool))}
+        {"means": (DIMS, swap(right, 3)), "sd": (DIMS, swap(draws(1, 2, sd=0.1), 3)),
+         "z": ((*DIMS[:2], "obs"), z)},
+        {"chain": range(4), "draw": range(N), "component": ["a", "b"]},
+        {"inference_library": "none"})
+    stats = {
+        "lp": (DIMS[:2], RNG.normal(size=(4, N))),
+        "diverging": (DIMS[:2], np.zeros((4, N), dtype=bool))}
     groups = {"posterior": posterior, "sample_stats": xr.Dataset(stats)}
     return xr.DataTree.from_dict(groups | {"observed_data": xr.Dataset({"y": ("obs", y)})})
 
@@ -66,13 +71,16 @@ FULL = full()
 FOUND = f"{switching.diagnose(FULL)}\n"
 
 def quiet():
-    """Let zarr write metadata that its format does not specify: https://github.com/zarr-developers/zarr-python/pull/2556."""
+    """Let zarr write what its format does not specify: its pull request 2556 says so."""
     return warnings.catch_warnings(action="ignore", category=ZarrUserWarning)
 
 
 def save(tree, path, **options):
     with quiet():
-        tree.to_zarr(path, **options) if path.suffix == ".zarr" else tree.to_netcdf(path, engine="h5netcdf", **options)
+        if path.suffix == ".zarr":
+            tree.to_zarr(path, **options)
+        else:
+            tree.to_netcdf(path, engine="h5netcdf", **options)
     return path
 
 
@@ -83,7 +91,7 @@ def load(path):
 
 
 def assert_same(found, expected):
-    """Compare traces, but for the last digits of the objective: a file's arrays may lie otherwise in memory."""
+    """Compare traces, but for the objective's last digits: a file's arrays may lie otherwise."""
     xr.testing.assert_equal(found, expected)
     one, other = (dict(tree["posterior/permutation"].attrs) for tree in (found, expected))
     assert one.pop("objective", 0.0) == pytest.approx(other.pop("objective", 0.0), abs=1e-9)
@@ -115,7 +123,7 @@ def refused(run):
 
     def command(*argv):
         status, _, err = run(*argv)
-        assert status == 2 and err.startswith(f"{PROG}: ") and err.count("\n") == 1 and err.endswith("\n")
+        assert status == 2 and re.fullmatch(rf"{PROG}: .+\n", err)
         return err
 
     return command
@@ -176,7 +184,8 @@ def test_relabelling_is_that_of_the_module(method, tmp_path, run):
 
 def test_a_warning_of_relabel_is_a_line_and_names_the_option(tmp_path, run):
     tree = trace(means=swap(TWO, 3))
-    tree["posterior"] = xr.DataTree(tree["posterior"].to_dataset().assign(w=((*DIMS[:2], "w_dim_0"), swap(TWO, 3))))
+    w = ((*DIMS[:2], "w_dim_0"), swap(TWO, 3))
+    tree["posterior"] = xr.DataTree(tree["posterior"].to_dataset().assign(w=w))
     path = save(tree, tmp_path / "trace.nc")
     order = ["--relabel", "order", "--to", tmp_path / "out.nc", "--overwrite"]
     status, _, err = run(path, *order)
@@ -208,7 +217,8 @@ FOREIGN = {
     "text": ("trace.nc", text, "signature"),
     "truncated": ("trace.nc", truncated, "truncated"),
     "a directory": ("trace.zarr", folder, "No group found"),
-    "netCDF without a posterior": ("trace.nc", no_posterior, "expected a posterior group, got groups prior"),
+    "netCDF without a posterior": (
+        "trace.nc", no_posterior, "expected a posterior group, got groups prior"),
 }
 
 
@@ -223,14 +233,18 @@ def test_what_is_no_trace_is_refused_by_name(kind, tmp_path, refused):
 ORDER = ["--relabel", "order", "--to", "out.nc"]
 STEPHENS = ["--relabel", "stephens", "--to", "out.nc"]
 USAGE = {
-    "variable": (["--var", "mu"], "--var: expected a variable of the posterior (means, sd), got 'mu'"),
+    "variable": (
+        ["--var", "mu"], "--var: expected a variable of the posterior (means, sd), got 'mu'"),
     "dim": (["--dim", "k"], "--dim: expected dims of the posterior (component, obs), got 'k'"),
     "method": (["--relabel", "sort", "--to", "out.nc"], "--relabel: invalid choice: 'sort'"),
-    "relabel alone": (["--relabel", "order"], "--relabel METHOD and --to OUT: expected both or neither"),
-    "suffix": (["--relabel", "order", "--to", "out.csv"], "--to out.csv: expected a name that ends in .nc or .zarr"),
+    "relabel alone": (
+        ["--relabel", "order"], "--relabel METHOD and --to OUT: expected both or neither"),
+    "suffix": ([*ORDER[:-1], "out.csv"], "--to out.csv: expected a name that ends in .nc or .zarr"),
     "no allocations": (["--relabel", "ecr", "--to", "out.nc"], "--allocations: expected"),
-    "allocations": ([*ORDER, "--allocations", "y"], "--allocations: expected a variable of the posterior"),
-    "data": ([*STEPHENS, "--data", "x"], "--data: expected a variable of observed_data (y), got 'x'"),
+    "allocations": (
+        [*ORDER, "--allocations", "y"], "--allocations: expected a variable of the posterior"),
+    "data": (
+        [*STEPHENS, "--data", "x"], "--data: expected a variable of observed_data (y), got 'x'"),
     "sigma": ([*STEPHENS, "--sigma", "0"], "--sigma: expected positive"),
     "weights": ([*STEPHENS, "--weights", "sd"], "--weights: expected numbers >= 0 that sum to 1"),
     "data for another": ([*ORDER, "--data", "y"], "--data: expected only with --relabel stephens"),
@@ -261,7 +275,8 @@ def test_the_trace_itself_may_be_overwritten(saved, run, refused):
     link.symlink_to(saved.name)
     before = contents(saved.parent)
     for out in (saved, saved.parent / ".." / saved.parent.name / saved.name, link):
-        assert "is TRACE; --overwrite would replace it" in refused(saved, "--relabel", "order", "--to", out)
+        said = refused(saved, "--relabel", "order", "--to", out)
+        assert "is TRACE; --overwrite would replace it" in said
     assert contents(saved.parent) == before
     assert run(saved, "--relabel", "order", "--to", link, "--overwrite")[0] == 0
     assert_same(load(saved), relabel.relabel(FULL))
@@ -282,7 +297,8 @@ def test_only_its_like_is_ever_replaced(here, refused):
 
 def test_nothing_is_written_into_the_trace(tmp_path, refused):
     path = save(FULL, tmp_path / "trace.zarr")
-    assert "expected a place not within TRACE" in refused(path, "--relabel", "order", "--to", path / "out.nc")
+    said = refused(path, "--relabel", "order", "--to", path / "out.nc")
+    assert "expected a place not within TRACE" in said
     line = refused(path / "posterior", "--relabel", "order", "--to", path, "--overwrite")
     assert "expected a place not within TRACE, nor around it" in line
 
@@ -291,9 +307,9 @@ def test_nothing_is_written_into_the_trace(tmp_path, refused):
 # not an interrupt in the last step: zarr moves its files in a thread, which it does not reach
 @pytest.mark.parametrize(
     ("error", "last"),
-    [(OSError(28, "No space left on device"), False), (OSError(28, "No space left on device"), True),
-     (KeyboardInterrupt(), False)],
-)
+    [(OSError(28, "No space left on device"), False),
+     (OSError(28, "No space left on device"), True),
+     (KeyboardInterrupt(), False)])
 def test_a_failure_leaves_all_as_it_was(error, last, suffix, here, monkeypatch, run):
     out = save(VERDICTS[NONE][0], here.with_name(f"out{suffix}"))
     before = contents(here.parent)
@@ -321,11 +337,13 @@ def test_help_shows_every_status(run):
     status, out, err = run("--help")
     assert (status, err) == (0, "")
     assert all(f"\n  {number}  {verdict}\n" in out for verdict, number in STATUS.items())
-    assert all(line in out for line in ("--var NAME", "--relabel METHOD", "--overwrite", "\n  2  wrong usage"))
+    for line in ("--var NAME", "--relabel METHOD", "--overwrite", "\n  2  wrong usage"):
+        assert line in out
 
 
 def process(*argv, **options):
-    return subprocess.run([sys.executable, *map(str, argv)], stderr=subprocess.PIPE, text=True, check=False, **options)
+    command = [sys.executable, *map(str, argv)]
+    return subprocess.run(command, stderr=subprocess.PIPE, text=True, check=False, **options)
 
 
 def test_from_a_terminal(here):
@@ -333,7 +351,8 @@ def test_from_a_terminal(here):
     argv = ("-m", "mixtures", "diagnose", here, "--relabel", "order", "--to", out)
     ran = process(*argv, stdout=subprocess.PIPE)
     assert (ran.returncode, ran.stderr) == (0, "")
-    assert ran.stdout.startswith("Switching between chains. ") and "\nNo sign of switching. " in ran.stdout
+    assert ran.stdout.startswith("Switching between chains. ")
+    assert "\nNo sign of switching. " in ran.stdout
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGPIPE"), reason="no such signal on this system")

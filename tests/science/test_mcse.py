@@ -22,14 +22,16 @@ STATISTICS = {
     "mean": (mcse.mean, np.mean, lambda draws: draws),
     "sd": (mcse.sd, np.std, lambda draws: draws),
     "share": (mcse.share, np.mean, lambda draws: draws > 1),
-    "quantile": (lambda draws: mcse.jackknife(lambda flat: np.quantile(flat, 0.8), draws), lambda a: np.quantile(a, 0.8), lambda draws: draws),
+    "quantile": (
+        lambda draws: mcse.jackknife(lambda flat: np.quantile(flat, 0.8), draws),
+        lambda a: np.quantile(a, 0.8), lambda draws: draws),
 }
 
 
 @pytest.mark.parametrize("memory", [0.0, 0.7])
 @pytest.mark.parametrize("name", STATISTICS)
 def test_an_error_is_what_replicates_scatter_by(name, memory):
-    """200 runs know their own scatter to 5 %; an error that is off by 25 % is seen in all but one case of a million."""
+    """200 runs know their scatter to 5 %; an error off by 25 % is missed once in a million."""
     error, statistic, prepare = STATISTICS[name]
     runs = prepare(autoregressive(1, memory))
     scatter = np.std([statistic(run) for run in runs], ddof=1)

@@ -1,4 +1,4 @@
-"""The figures: each is drawn from small inputs, shows the exact truth in its one colour, and is the same every time."""
+"""The figures: from small inputs, each shows the exact truth in its one colour, always the same."""
 
 import ast
 import io
@@ -15,6 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import rgb_to_hsv, same_color, to_hex, to_rgb
 from mixtures import claims, data, exact, models, plots
 from mixtures.plots import style
+from numpy.testing import assert_allclose
 from scipy import stats
 
 
@@ -22,7 +23,11 @@ from scipy import stats
 def chapter(monkeypatch):
     """Begin a chapter without a kernel; afterwards close its figures and forget its style."""
     formats = []
-    monkeypatch.setattr(style, "set_matplotlib_formats", lambda *names, **more: formats.append((names, more)))
+
+    def record(*names, **more):
+        formats.append((names, more))
+
+    monkeypatch.setattr(style, "set_matplotlib_formats", record)
     level = logging.getLogger("pymc").level
     with mpl.rc_context():
         mpl.use("agg")
@@ -46,15 +51,18 @@ def tree(posterior):
     return az.from_dict(
         {"posterior": {"means": draws.reshape(2, 200, 2)}},
         dims={"means": ["component"]},
-        coords={"component": [0, 1]},
-    )
+        coords={"component": [0, 1]})
 
 
 def in_exact_colour(ax):
-    """Return the lines and the contours of an axes that are drawn as the exact truth, the legend's aside."""
-    lines = [line for line in ax.lines if same_color(line.get_color(), plots.EXACT) and len(line.get_xdata()) > 1]
+    """Return the lines and the contours of an axes that are the exact truth, the legend's aside."""
+
+    def is_exact(colour):
+        return same_color(colour, plots.EXACT)
+
+    lines = [one for one in ax.lines if is_exact(one.get_color()) and len(one.get_xdata()) > 1]
     contours = [c for c in ax.collections if c.get_array() is not None and len(c.get_edgecolor())]
-    return lines, [c for c in contours if all(same_color(edge, plots.EXACT) for edge in c.get_edgecolor())]
+    return lines, [c for c in contours if all(map(is_exact, c.get_edgecolor()))]
 
 
 def drawn(ax):
@@ -102,7 +110,7 @@ def test_histogram_shows_data_and_truth():
     ax = drawn(plots.histogram(x, stats.norm.pdf))
     assert isinstance(ax, Axes)
     (truth,), _ = in_exact_colour(ax)
-    np.testing.assert_allclose(truth.get_ydata(), stats.norm.pdf(truth.get_xdata()))
+    assert_allclose(truth.get_ydata(), stats.norm.pdf(truth.get_xdata()))
     assert sum(bar.get_height() * bar.get_width() for bar in ax.patches) == pytest.approx(1)
 
 
@@ -118,7 +126,7 @@ def test_levels_enclose_the_masses_of_a_gaussian():
     # a Gaussian in the plane falls to 1 - m of its peak where it encloses the mass m
     peak = stats.norm.pdf(0) ** 2
     heights = [peak * (1 - mass) for mass in sorted(plots.MASSES, reverse=True)]
-    np.testing.assert_allclose(plots.levels(density), heights, rtol=5e-3)
+    assert_allclose(plots.levels(density), heights, rtol=5e-3)
 
 
 def test_levels_enclose_at_least_the_masses_of_anything():
@@ -137,7 +145,7 @@ def test_plane_draws_the_exact_contours_over_the_draws(posterior, tree, ordered)
     points = np.concatenate([path.vertices for path in contours.get_paths() if len(path.vertices)])
     below = points[:, 0] < points[:, 1]
     assert below.any()
-    # the unordered posterior is its own mirror image, the ordered one has nothing beyond the diagonal
+    # the unordered posterior is its own mirror image, the ordered has nothing beyond the diagonal
     assert below.all() if ordered else (~below).any()
     fills = [c for c in ax.collections if c is not contours]
     assert fills
@@ -147,10 +155,10 @@ def test_plane_contours_lie_at_the_level_of_the_posterior(posterior):
     ax = plots.plane(posterior)
     _, (contours,) = in_exact_colour(ax)
     grid = np.linspace(*ax.get_xlim(), 200)
-    np.testing.assert_allclose(contours.levels, plots.levels(posterior.grid(grid, grid)))
+    assert_allclose(contours.levels, plots.levels(posterior.grid(grid, grid)))
     for level, path in zip(contours.levels, contours.get_paths(), strict=True):
         heights = np.array([posterior.grid([a], [b]).item() for a, b in path.vertices[::20]])
-        np.testing.assert_allclose(heights, level, rtol=0.1)
+        assert_allclose(heights, level, rtol=0.1)
 
 
 @pytest.mark.parametrize("ordered", [False, True])
@@ -161,10 +169,11 @@ def test_trace_draws_the_exact_marginals(posterior, tree, ordered):
     marginal = posterior.ordered_marginal if ordered else posterior.marginal
     assert len(lines) == (2 if ordered else 1)
     for component, line in enumerate(lines):
-        np.testing.assert_allclose(line.get_ydata(), marginal(component, line.get_xdata()))
+        assert_allclose(line.get_ydata(), marginal(component, line.get_xdata()))
     assert in_exact_colour(traces) == ([], [])
-    assert {to_hex(line.get_color()) for line in traces.lines} == {to_hex(colour) for colour in plots.COMPONENTS}
-    assert [text.get_text() for text in densities.get_legend().get_texts()] == ["means[0]", "means[1]", "exact"]
+    assert {to_hex(one.get_color()) for one in traces.lines} == {*map(to_hex, plots.COMPONENTS)}
+    named = [text.get_text() for text in densities.get_legend().get_texts()]
+    assert named == ["means[0]", "means[1]", "exact"]
 
 
 def test_chains_are_drawn_one_below_the_other(tree):
@@ -174,8 +183,9 @@ def test_chains_are_drawn_one_below_the_other(tree):
         drawn(ax)
         for component, line in enumerate(ax.lines):
             assert same_color(line.get_color(), plots.COMPONENTS[component])
-            shown = tree.posterior["means"].sel(chain=chain, component=component, draw=slice(None, None, 2))
-            np.testing.assert_allclose(line.get_ydata(), shown)
+            means = tree.posterior["means"].sel(chain=chain, component=component)
+            shown = means.sel(draw=slice(None, None, 2))
+            assert_allclose(line.get_ydata(), shown)
 
 
 def test_autocorrelation_starts_at_one_and_has_a_line_a_chain(tree):
@@ -193,7 +203,7 @@ def test_fate_shows_a_run_four_ways(posterior, tree):
     assert axes.shape == (2, 2)
     trace, ranks, lags, plane = (drawn(ax) for ax in axes.ravel())
     first = tree.posterior["means"].isel(component=0).values
-    np.testing.assert_allclose([line.get_ydata() for line in trace.lines], first)
+    assert_allclose([line.get_ydata() for line in trace.lines], first)
     assert [line.get_ydata()[0] for line in lags.lines] == pytest.approx([1, 1])
     assert [len(line.get_ydata()) for line in lags.lines] == [20, 20]
     # equally many ranks a bin, had the chains mixed
@@ -215,7 +225,7 @@ def test_losses_are_smoothed_and_stand_on_their_floors():
         assert set(line.get_ydata()) == {floor}
         assert ax.get_ylim()[0] < floor
     smooth = next(line for line in axes[1].lines if line.get_label() == "loss, smoothed")
-    np.testing.assert_allclose(smooth.get_ydata(), 6.0)
+    assert_allclose(smooth.get_ydata(), 6.0)
 
 
 def picture(posterior, tree):
@@ -269,4 +279,8 @@ def test_the_ends_of_an_axis_hold_both_means():
     posterior = exact.posterior(data.simulate(8))
     low, high = plots.ends(posterior)
     assert low < posterior.modes.min() < posterior.modes.max() < high
-    assert posterior.probability(lambda a, b: (np.minimum(a, b) > low) & (np.maximum(a, b) < high)) > 0.999
+
+    def inside(a, b):
+        return (np.minimum(a, b) > low) & (np.maximum(a, b) < high)
+
+    assert posterior.probability(inside) > 0.999

@@ -1,4 +1,4 @@
-"""What holds for every input, tried on inputs that nobody chose: Hypothesis makes them, and shrinks those that fail."""
+"""What holds for every input, tried on inputs that Hypothesis makes, and shrinks if one fails."""
 
 import numpy as np
 import pytest
@@ -9,6 +9,7 @@ from hypothesis.extra import numpy as hnp
 from mixtures import exact, switching
 from mixtures.variational import Gaussian
 from mixtures.variational.gaussian import SPACES
+from numpy.testing import assert_allclose
 
 SEEDS = st.integers(0, 2**31)
 
@@ -20,14 +21,13 @@ setting = st.fixed_dictionaries(
     optional={
         "weights": st.floats(0.1, 0.9).map(lambda w: (w, 1 - w)),
         "sigma": st.tuples(st.floats(0.5, 2), st.floats(0.5, 2)),
-        "prior_mean": st.tuples(st.floats(-3, 3), st.floats(-3, 3)),
-    },
+        "prior_mean": st.tuples(st.floats(-3, 3), st.floats(-3, 3))},
 )
 
 
 def turned(setting, way):
     """Return a setting whose pairs are changed."""
-    return {name: way(name, value) if isinstance(value, tuple) else value for name, value in setting.items()}
+    return {k: way(k, v) if isinstance(v, tuple) else v for k, v in setting.items()}
 
 
 @settings(max_examples=settings().max_examples * 4 // 10)
@@ -36,14 +36,15 @@ def test_order_names_and_sign_change_what_they_should_and_nothing_else(x, settin
     p = exact.posterior(x, **setting)
     shuffled = exact.posterior(np.random.default_rng(seed).permutation(x), **setting)
     swapped = exact.posterior(x, **turned(setting, lambda _, pair: pair[::-1]))
-    mirrored = exact.posterior(-np.array(x), **turned(setting, lambda name, pair: tuple(-v for v in pair) if name == "prior_mean" else pair))
+    minus = turned(setting, lambda k, pair: (-pair[0], -pair[1]) if k == "prior_mean" else pair)
+    mirrored = exact.posterior(-np.array(x), **minus)
     for other in (shuffled, swapped, mirrored):
         assert other.log_evidence == pytest.approx(p.log_evidence, abs=1e-9)
         assert other.barrier == pytest.approx(p.barrier, abs=1e-6)
-    np.testing.assert_allclose(swapped.raw_mean[::-1], p.raw_mean, atol=1e-8)
-    np.testing.assert_allclose(swapped.mean, p.mean, atol=1e-6)
-    np.testing.assert_allclose(-mirrored.mean[::-1], p.mean, atol=1e-6)
-    np.testing.assert_allclose(mirrored.sd[::-1], p.sd, atol=1e-6)
+    assert_allclose(swapped.raw_mean[::-1], p.raw_mean, atol=1e-8)
+    assert_allclose(swapped.mean, p.mean, atol=1e-6)
+    assert_allclose(-mirrored.mean[::-1], p.mean, atol=1e-6)
+    assert_allclose(mirrored.sd[::-1], p.sd, atol=1e-6)
 
 
 # the diagnosis
@@ -51,9 +52,10 @@ def test_order_names_and_sign_change_what_they_should_and_nothing_else(x, settin
 
 @st.composite
 def traces(draw):
-    """Return draws [chain, draw, component] of a mixture whose chains may switch, wander off or stand still."""
+    """Return draws [chain, draw, component] whose chains may switch, wander off or stand still."""
     rng = np.random.default_rng(draw(SEEDS))
-    chains, n, components = draw(st.integers(1, 4)), draw(st.integers(4, 120)), draw(st.integers(2, 4))
+    chains, n = draw(st.integers(1, 4)), draw(st.integers(4, 120))
+    components = draw(st.integers(2, 4))
     means = draw(st.floats(0, 5)) * np.arange(components) + rng.normal(size=(chains, n, components))
     for c in range(chains):
         happens = draw(st.sampled_from(["nothing", "renamed", "switches", "elsewhere", "still"]))
@@ -101,13 +103,17 @@ def test_any_numbers_are_diagnosed_or_refused_by_name(array):
 # variational fits
 
 # wider ones are refused, which is tested elsewhere
-@given(st.lists(st.floats(), max_size=3), st.lists(st.floats(), max_size=3), st.floats(), st.sampled_from([*SPACES, "log", ""]))
+@given(
+    st.lists(st.floats(), max_size=3), st.lists(st.floats(), max_size=3), st.floats(),
+    st.sampled_from([*SPACES, "log", ""]))
 def test_a_gaussian_is_one_or_is_refused_by_name(mean, sd, corr, space):
     with np.errstate(all="ignore"):
         try:
-            q = Gaussian(mean, np.outer(sd, sd) * (np.eye(len(sd)) + corr * (1 - np.eye(len(sd)))), space)
+            corr_matrix = np.eye(len(sd)) + corr * (1 - np.eye(len(sd)))
+            q = Gaussian(mean, np.outer(sd, sd) * corr_matrix, space)
         except ValueError as error:
-            assert str(error).startswith(("mean: expected", "covariance: expected", "space: expected"))
+            expected = ("mean: expected", "covariance: expected", "space: expected")
+            assert str(error).startswith(expected)
             return
     assert np.isfinite(q.factor).all() and (np.diag(q.factor) > 0).all()
     assert -1 < q.corr < 1

@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 from mixtures import data
 from mixtures.exact import Joint, quadrature
+from numpy.testing import assert_allclose, assert_array_equal
 from scipy.stats import norm
 
-UNEQUAL = {"weights": (0.4, 0.6), "sigma": (1.0, 1.2), "prior_mean": (1.0, -1.0), "prior_sd": (5.0, 8.0)}
+UNEQUAL = {
+    "weights": (0.4, 0.6), "sigma": (1.0, 1.2), "prior_mean": (1.0, -1.0), "prior_sd": (5.0, 8.0)}
 
 
 def integrate(x, **setting):
@@ -19,7 +21,8 @@ def test_a_plain_rectangle_rule_gives_the_same_evidence(seed):
     """61 by 61 points over [-4, 4]^2 are already enough for the book's datasets."""
     x, (axis, spacing) = data.simulate(seed), np.linspace(-4, 4, 61, retstep=True)
     likelihood = norm.logpdf(x, axis[:, None], 1)
-    height = np.logaddexp(likelihood[:, None], likelihood[None, :]).sum(axis=-1) - x.size * np.log(2)
+    height = np.logaddexp(likelihood[:, None], likelihood[None, :]).sum(axis=-1)
+    height -= x.size * np.log(2)
     height += norm.logpdf(axis, 0, 10)[:, None] + norm.logpdf(axis, 0, 10)
     expected = np.logaddexp.reduce(height.ravel()) + 2 * np.log(spacing)
     assert integrate(x)[0] == pytest.approx(expected, abs=1e-9)
@@ -44,7 +47,7 @@ def test_many_data_may_be_interpolated_or_not(monkeypatch, setting, separation):
     monkeypatch.setattr(quadrature, "MANY", x.size + 1)
     plain = integrate(x, **setting)
     assert interpolated[0] == pytest.approx(plain[0], abs=1e-8)
-    np.testing.assert_allclose(interpolated[3], plain[3], rtol=0, atol=1e-8 * plain[3].max())
+    assert_allclose(interpolated[3], plain[3], rtol=0, atol=1e-8 * plain[3].max())
 
 
 @pytest.mark.parametrize("setting", [{}, UNEQUAL], ids=["as in the book", "all unequal"])
@@ -57,7 +60,8 @@ def test_what_is_interpolated_are_the_values_themselves(setting, sizes):
     reference = joint.log_density(mode)[0]
     found = quadrature._interpolated(joint, reference, at, spacing)
     assert found is not None
-    np.testing.assert_allclose(found, joint.on_lattice(*at, np.ones(sizes, dtype=bool), reference), rtol=0, atol=1e-8)
+    expected = joint.on_lattice(*at, np.ones(sizes, dtype=bool), reference)
+    assert_allclose(found, expected, rtol=0, atol=1e-8)
 
 
 @pytest.mark.parametrize("axis", [0, 1])
@@ -74,8 +78,13 @@ def test_a_lattice_too_coarse_is_refined_until_the_sum_has_settled(monkeypatch):
     joint = Joint.of(data.simulate(8), **UNEQUAL)
     modes = joint.modes()
     expected, _, fine, _ = quadrature.integrate(joint, modes)
-    plain = quadrature._support
-    monkeypatch.setattr(quadrature, "_support", lambda *arguments: (plain(*arguments)[0], 3 * plain(*arguments)[1]))
+    support = quadrature._support
+
+    def coarse(*arguments):
+        points, spacing = support(*arguments)
+        return points, 3 * spacing
+
+    monkeypatch.setattr(quadrature, "_support", coarse)
     evidence, _, spacing, _ = quadrature.integrate(joint, modes)
     assert evidence == pytest.approx(expected, abs=1e-9)
     assert spacing < 3 * fine
@@ -87,12 +96,13 @@ def test_half_a_lattice_serves_exchangeable_components(n):
     x = data.simulate(4, n=n)
     half, full = integrate(x, prior_sd=5.0), integrate(x, prior_sd=(5.0, 5.0 * (1 + 1e-14)))
     assert half[0] == pytest.approx(full[0], abs=1e-10)
-    np.testing.assert_array_equal(half[3], half[3].T)
+    assert_array_equal(half[3], half[3].T)
 
 
 def test_a_component_may_own_no_observation():
     """A tiny weight: its mean keeps nearly its prior, far beyond the data."""
-    _, axes, spacing, mass = integrate(data.simulate(5, n=10), weights=(1e-6, 1 - 1e-6), prior_sd=10.0)
+    x, weights = data.simulate(5, n=10), (1e-6, 1 - 1e-6)
+    _, axes, spacing, mass = integrate(x, weights=weights, prior_sd=10.0)
     at, share = axes[0] * spacing, mass.sum(axis=1)
     assert at[0] < -70 and at[-1] > 70
     assert np.sqrt(share @ at**2 - (share @ at) ** 2) == pytest.approx(10, rel=1e-3)

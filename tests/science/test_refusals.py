@@ -39,7 +39,8 @@ def tree(posterior=DATASET, density=None, **groups):
     return xr.DataTree.from_dict({"posterior": posterior} | groups)
 
 
-D, Z, P = np.array([[0.0, 1.0], [1.0, 0.0]]), np.array([[0, 1, 1], [1, 0, 0]]), np.full((2, 3, 2), 0.5)
+D, Z = np.array([[0.0, 1.0], [1.0, 0.0]]), np.array([[0, 1, 1], [1, 0, 0]])
+P = np.full((2, 3, 2), 0.5)
 OFF, NEGATIVE = P + [0.1, 0.0], P + [-1.0, 1.0]
 Q, LOG_GAP = Gaussian.of([-1, 1], [0.2, 0.3]), Gaussian.of([0, 0], [1, 1], space="log gap")
 UNEQUAL = exact.posterior([-1.0, 0.0, 2.0], weights=(0.4, 0.6))
@@ -98,7 +99,7 @@ def keep(v, **attributes):
 
 
 WHOLE, NAMES = (0, -1, 2.5, None, "9"), (3, [], [3], "mu")
-# the argument that is named, a call, and the values that it refuses; a value may stand for several arguments
+# the argument, a call, and the values that it refuses; a value may stand for several arguments
 ROWS = [
     # data
     ("seed", data.simulate, (None, -1, 0.5, "8", [8])),
@@ -112,7 +113,8 @@ ROWS = [
     ("cells", census, ([], [(30, 1.0)], [(30, 1.0, 0, 1)])),
     # the posterior
     ("weights", lambda v: Joint.of([0.0, 1.0], weights=v),
-     (0.3, (0.5, 0.6), (0, 1), (-0.5, 1.5), (NAN, 0.5), (1e308, 1e308), (0.2, 0.3, 0.5), [], None, "half")),
+     (0.3, (0.5, 0.6), (0, 1), (-0.5, 1.5), (NAN, 0.5), (1e308, 1e308), (0.2, 0.3, 0.5), [], None,
+      "half")),
     *((name, lambda v, name=name: Joint.of([0.0, 1.0], **{name: v}),
        (0, -1, (1, 0), NAN, INF, 1e-200, 1e200, (1, 2, 3), "one", ("a", "b"), [[1, 2]], [], {}, 1j))
       for name in ("sigma", "prior_sd")),
@@ -152,7 +154,8 @@ ROWS = [
     ("optimizer", lambda v: fit(optimizer=v), ("adam", 0.01)),
     ("var_name", lambda v: fit(var_name=v), ("mu",)),
     ("start", lambda v: fit(start=v),
-     ([1.0], [0.0, NAN], "mode", {"mu": [0.0, 1.0]}, {"means": None}, LOG_GAP, Gaussian.of([0, 0], [1, 1], 0.5))),
+     ([1.0], [0.0, NAN], "mode", {"mu": [0.0, 1.0]}, {"means": None}, LOG_GAP,
+      Gaussian.of([0, 0], [1, 1], 0.5))),
     ("start", lambda v: fit(ORDERED, start=v), ([1.0, -1.0], {"means": [0.0, 0.0]})),
     # PyMC returns a fit with a mean of minus infinity
     ("initval", lambda v: fit(ordered_model(**v)),
@@ -168,9 +171,11 @@ ROWS = [
     ("perm", lambda v: relabel.apply(D, v), ([[0, 0], [1, 0]], [[0, 1], [1, 2]], D, [0, 1])),
     ("perm", lambda v: relabel.apply(np.zeros((0, 2)), v), (np.zeros((0, 2), int),)),
     ("draws", lambda v: relabel.apply(D, v), ([[0, 1]], [[0, 1, 2], [0, 1, 2]])),
-    ("z", lambda v: relabel.apply_to_allocations(v, [[0, 1], [0, 1]]), (Z + 1, Z - 1, Z * 1.0, Z[:1], 0)),
+    ("z", lambda v: relabel.apply_to_allocations(v, [[0, 1]] * 2),
+     (Z + 1, Z - 1, Z * 1.0, Z[:1], 0)),
     ("z", lambda v: relabel.apply_to_allocations(v, [range(129)]), (np.zeros((1, 3), np.int8),)),
-    ("draws", relabel.by_order, ([0.0, 1.0], np.zeros((2, 2, 2, 2)), np.zeros((0, 2)), D * NAN, [["a", "b"]])),
+    ("draws", relabel.by_order,
+     ([0.0, 1.0], np.zeros((2, 2, 2, 2)), np.zeros((0, 2)), D * NAN, [["a", "b"]])),
     ("parameter", lambda v: relabel.by_order(D, v), (1, -2, 0.5)),
     ("draws", lambda v: relabel.pra(v, D[0]), (D + INF, np.zeros((0, 2)))),
     ("pivot", lambda v: relabel.pra(D, v), ([0.0, 1.0, 2.0], np.zeros((2, 2)), [0.0, NAN], "abc")),
@@ -183,7 +188,8 @@ ROWS = [
     ("max_iterations", lambda v: relabel.stephens(P, max_iterations=v), (0, 1.5)),
     ("p", relabel.stephens, (P[0], P[:0], OFF, P + 2e-6, NEGATIVE, P * NAN, P + INF, [[["a"]]])),
     # a whole trace
-    ("tree", relabel.relabel, (DATASET, xr.DataTree(), xr.DataTree(DATASET), tree(DATASET.isel(draw=[])))),
+    ("tree", relabel.relabel,
+     (DATASET, xr.DataTree(), xr.DataTree(DATASET), tree(DATASET.isel(draw=[])))),
     ("tree", keep, (DATASET["total"], DATASET["means"].astype(int))),
     ("tree", lambda v: keep(v, method="order"), (DATASET["place"].isel(component=0).astype(int),)),
     ("method", lambda v: relabel.relabel(TREE, v), ("kmeans", None)),
@@ -191,7 +197,8 @@ ROWS = [
     ("var_name", lambda v: pivoted([0, 1, 2], var_name=v), ("mu", [])),
     ("component_dim", lambda v: relabel.relabel(TREE, component_dim=v),
      ("cluster", "chain", "draw", ["component", "obs"], [3], np.zeros(2))),
-    ("component_dim", lambda v: relabel.relabel(tree(predictions=v)), (DATASET.isel(component=[0, 1]),)),
+    ("component_dim", lambda v: relabel.relabel(tree(predictions=v)),
+     (DATASET.isel(component=[0, 1]),)),
     ("parameter", lambda v: relabel.relabel(TREE, parameter=v), (3,)),
     ("draws", lambda v: relabel.relabel(TREE, var_name=v), ("holed",)),
     ("pivot", lambda v: relabel.relabel(TREE, pivot=v), ([1, 2, 3],)),
@@ -203,34 +210,42 @@ ROWS = [
     ("pivot", lambda v: pivoted({"means": [0, 1, 2]}, var_name=v), (["means", "place"],)),
     ("allocations", lambda v: relabel.relabel(TREE, "ecr", allocations=v), (None,)),
     ("allocations", lambda v: relabel.relabel(TREE, "ecr-iterative", allocations=v), (None, "s")),
-    ("allocations", lambda v: relabel.relabel(TREE, allocations=v), ("s", "means", "total", np.zeros(3))),
+    ("allocations", lambda v: relabel.relabel(TREE, allocations=v),
+     ("s", "means", "total", np.zeros(3))),
     ("probabilities", stephens, (None, "q", "means", SHARES, SHARE.isel(draw=slice(4)))),
-    ("probabilities", lambda v: stephens(SHARE.assign_coords(draw=v[::-1]), DATASET.assign_coords(draw=v)),
+    ("probabilities",
+     lambda v: stephens(SHARE.assign_coords(draw=v[::-1]), DATASET.assign_coords(draw=v)),
      (np.arange(5),)),
     ("component_dim", stephens, (xr.DataArray(np.full((2, 5, 4, 2), 0.5), dims=SHARE.dims),)),
     # memberships
     ("tree", lambda v: relabel.memberships(v, [0.0]), (None, DATASET, xr.DataTree(DATASET))),
-    ("means", lambda v: relabel.memberships(TREE, [0.0], means=v), ("mu", "place", "holed", "words", "total")),
+    ("means", lambda v: relabel.memberships(TREE, [0.0], means=v),
+     ("mu", "place", "holed", "words", "total")),
     ("means", lambda v: relabel.memberships(TREE, [0.0], component_dim=v), ("cluster",)),
     ("sigma", lambda v: relabel.memberships(TREE, [0.0], sigma=v),
      (0.0, NAN, [1.0, 1.0], "tau", "p", "words", ["a", "b", "c"])),
     ("weights", lambda v: relabel.memberships(TREE, [0.0], weights=v),
      ([0.5, 0.5, 0.5], [-0.5, 0.5, 1.0], ["a", "b", "c"])),
-    ("p", lambda v: relabel.draw_allocations(v, 0), (SHARES, SHARE * 1.1, SHARE * NAN, SHARE.isel(obs=[]))),
+    ("p", lambda v: relabel.draw_allocations(v, 0),
+     (SHARES, SHARE * 1.1, SHARE * NAN, SHARE.isel(obs=[]))),
     ("component_dim", lambda v: relabel.draw_allocations(SHARE, 0, component_dim=v), ("k",)),
     ("seed", lambda v: relabel.draw_allocations(SHARE, v), (-1,)),
     # the diagnosis
-    ("tree", switching.diagnose, (None, SHARES, DATASET["means"][0], DATASET["means"][:, 0],
-                                  DATASET[["means"]].isel(draw=slice(3)), DATASET[["means"]].isel(chain=[]))),
+    ("tree", switching.diagnose,
+     (None, SHARES, DATASET["means"][0], DATASET["means"][:, 0],
+      DATASET[["means"]].isel(draw=slice(3)), DATASET[["means"]].isel(chain=[]))),
     ("var_name", lambda v: switching.diagnose(TREE, v), (*NAMES, "words", "move")),
-    ("var_name", switching.diagnose, (xr.DataTree(), tree(DATASET[["total"]]), 1j * DATASET[["means"]])),
-    ("component_dim", lambda v: switching.diagnose(TREE, component_dim=v), ("cluster", "chain", "draw")),
+    ("var_name", switching.diagnose,
+     (xr.DataTree(), tree(DATASET[["total"]]), 1j * DATASET[["means"]])),
+    ("component_dim", lambda v: switching.diagnose(TREE, component_dim=v),
+     ("cluster", "chain", "draw")),
     ("component_dim", switching.diagnose, (DATASET[["means"]].isel(component=[0]),)),
 ]
 CASES = [(argument, run, value) for argument, run, values in ROWS for value in values]
 
 
-@pytest.mark.parametrize(("argument", "run", "value"), CASES, ids=[f"{i} {a}" for i, (a, *_) in enumerate(CASES)])
+@pytest.mark.parametrize(
+    ("argument", "run", "value"), CASES, ids=[f"{i} {a}" for i, (a, *_) in enumerate(CASES)])
 def test_bad_input_is_refused_and_the_argument_named(argument, run, value):
     with pytest.raises(ValueError, match=f"^{re.escape(argument)}: .+"):
         run(value)

@@ -1,18 +1,22 @@
-"""Relabelling a whole trace: all that has labels is carried along; memberships; and what is refused."""
+"""Relabelling a whole trace: all that has labels goes along; memberships; and what is refused."""
 
 import numpy as np
 import pytest
 import xarray as xr
 from mixtures import checks, relabel
+from numpy.testing import assert_allclose, assert_array_equal
 from planted import compose, soft, some_perm, some_probabilities
 from scipy.special import rel_entr
 from scipy.stats import norm
+
+DIMS = ("chain", "draw", "component")
+PRIORS = ("prior", "prior_predictive", "sample_stats_prior", "warmup_posterior")
 
 # a whole trace
 
 
 def trace(n_component=3, extra=True):
-    """Return a trace whose variables tell by their values which component they were made for, and its switches."""
+    """Return a trace whose values tell which component they were made for, and its switches."""
     rng = np.random.default_rng(0)
     switch = some_perm(rng, 2 * 50, n_component)
     means = np.arange(n_component) * 5.0 + rng.normal(0, 0.1, (100, n_component))
@@ -24,12 +28,15 @@ def trace(n_component=3, extra=True):
     def shaped(a):
         return a.reshape(2, 50, *a.shape[1:])
 
-    coords = {"chain": [3, 7], "draw": np.arange(50) * 2, "component": [f"c{k}" for k in range(n_component)]}
+    names = [f"c{k}" for k in range(n_component)]
+    coords = {"chain": [3, 7], "draw": np.arange(50) * 2, "component": names}
+    turned = shaped(np.stack([ids, -ids], 2)).transpose(2, 3, 1, 0)
+    moved = shaped(move).transpose(0, 3, 1, 2).astype(np.int8)
     posterior = xr.Dataset(
         {
-            "means": (("chain", "draw", "component"), shaped(relabel.apply(means, switch)), {"units": "m"}),
-            "turned": (("component", "other", "draw", "chain"), shaped(np.stack([ids, -ids], 2)).transpose(2, 3, 1, 0)),
-            "move": (("chain", "to", "draw", "component"), shaped(move).transpose(0, 3, 1, 2).astype(np.int8)),
+            "means": (DIMS, shaped(relabel.apply(means, switch)), {"units": "m"}),
+            "turned": (("component", "other", "draw", "chain"), turned),
+            "move": (("chain", "to", "draw", "component"), moved),
             "z": (("chain", "obs", "draw"), shaped(z).transpose(0, 2, 1).astype(np.int16)),
             "p": (("chain", "draw", "obs", "component"), shaped(soft(z, n_component))),
             "total": (("chain", "draw"), shaped(means.sum(axis=1))),
@@ -40,11 +47,13 @@ def trace(n_component=3, extra=True):
     lp[1, 20] = 1
     stats = xr.Dataset({"lp": (("draw", "chain"), lp.T)}, {k: coords[k] for k in ("chain", "draw")})
     priors = posterior[["means"]].copy(deep=True)
-    groups = {"posterior": posterior, "sample_stats": stats, "observed_data": xr.Dataset({"x": ("obs", np.zeros(12))})}
+    data = xr.Dataset({"x": ("obs", np.zeros(12))})
+    groups = {"posterior": posterior, "sample_stats": stats, "observed_data": data}
     if extra:
         groups |= {
-            "log_prior": posterior[["means"]] * 1.0, "posterior_predictive": posterior[["z", "turned"]].copy(deep=True),
-            "prior": priors, "prior_predictive": priors, "sample_stats_prior": priors, "warmup_posterior": priors,
+            "log_prior": posterior[["means"]] * 1.0,
+            "posterior_predictive": posterior[["z", "turned"]].copy(deep=True),
+            **dict.fromkeys(PRIORS, priors),
             "constant_data": xr.Dataset({"c": ("component", np.arange(n_component))}),
             "predictions": posterior[["means"]].isel(draw=slice(10)),
         }
@@ -76,12 +85,12 @@ def test_everything_in_a_trace_is_relabelled_alike(way):
     assert kept.dims == ("chain", "draw", "component")
     perm = kept.to_numpy().reshape(100, 3)
     left = compose(switch, perm)
-    np.testing.assert_array_equal(left, np.tile(left[0], (100, 1)))
+    assert_array_equal(left, np.tile(left[0], (100, 1)))
     if way in ("order", "pra", "ecr"):
-        np.testing.assert_array_equal(left[0], [0, 1, 2])
+        assert_array_equal(left[0], [0, 1, 2])
     ids = left[0]
     after = result.posterior
-    np.testing.assert_array_equal(after["means"].to_numpy().reshape(100, 3), means[:, ids])
+    assert_array_equal(after["means"].to_numpy().reshape(100, 3), means[:, ids])
     assert (after["turned"].isel(other=0).transpose(..., "component").to_numpy() == ids).all()
     assert (after["turned"].isel(other=1).transpose(..., "component").to_numpy() == -ids).all()
     move = after["move"].transpose("chain", "draw", "component", "to").to_numpy()
@@ -99,8 +108,7 @@ def test_everything_in_a_trace_is_relabelled_alike(way):
     xr.testing.assert_equal(result["log_prior/means"], after["means"])
     xr.testing.assert_equal(result["posterior_predictive/z"], after["z"])
     xr.testing.assert_equal(result["posterior_predictive/turned"], after["turned"])
-    for name in ("prior", "prior_predictive", "sample_stats_prior", "warmup_posterior", "constant_data", "predictions",
-                 "sample_stats", "observed_data"):
+    for name in (*PRIORS, "constant_data", "predictions", "sample_stats", "observed_data"):
         xr.testing.assert_identical(result[name].to_dataset(), tree[name].to_dataset())
     assert kept.attrs["method"] == arguments["method"]
     assert kept.attrs["converged"] == 1 and kept.attrs["iterations"] >= 1
@@ -116,24 +124,23 @@ def test_the_objective_is_the_methods_own():
     wrong = np.where(np.arange(12) == 3, (points + 1) % 3, points)
     kept = relabel.relabel(tree, "ecr", allocations=["z"], pivot=wrong).posterior["permutation"]
     assert kept.attrs["objective"] == 100
-    kept = relabel.relabel(tree, "stephens", probabilities=tree.posterior["p"].transpose("obs", ...))
+    p = tree.posterior["p"].transpose("obs", ...)
+    kept = relabel.relabel(tree, "stephens", probabilities=p)
     assert kept.posterior["permutation"].attrs["objective"] == pytest.approx(0, abs=1e-9)
 
 
-COORDS = {"none": {}, "as they are": {"draw": np.arange(5)}, "of later draws": {"draw": np.arange(5, 10)}}
+COORDS = {
+    "none": {}, "as they are": {"draw": np.arange(5)}, "of later draws": {"draw": np.arange(5, 10)}}
 
 
-@pytest.mark.parametrize(
-    ("posterior", "group", "moves"),
-    [
-        ("none", "none", True), ("none", "of later draws", True), ("of later draws", "none", True),
-        ("as they are", "of later draws", False), ("of later draws", "of later draws", True),
-    ],
-)
+@pytest.mark.parametrize(("posterior", "group", "moves"), [
+    ("none", "none", True), ("none", "of later draws", True), ("of later draws", "none", True),
+    ("as they are", "of later draws", False), ("of later draws", "of later draws", True)])
 def test_a_group_belongs_to_the_posterior_unless_its_draws_are_others(posterior, group, moves):
-    variables = {"means": (("chain", "draw", "component"), np.tile([1.0, 0.0], (2, 5, 1)))}
+    variables = {"means": (DIMS, np.tile([1.0, 0.0], (2, 5, 1)))}
     tree = xr.DataTree.from_dict({
-        "posterior": xr.Dataset(variables, COORDS[posterior]), "predictions": xr.Dataset(variables, COORDS[group])})
+        "posterior": xr.Dataset(variables, COORDS[posterior]),
+        "predictions": xr.Dataset(variables, COORDS[group])})
     done = relabel.relabel(tree)["predictions/means"]
     assert (done == ([0.0, 1.0] if moves else [1.0, 0.0])).all()
 
@@ -146,7 +153,7 @@ def test_relabelled_twice_keeps_what_the_components_were_at_first():
     for result in (once, twice):
         perm = result.posterior["permutation"].to_numpy().reshape(100, 3)
         again = relabel.apply(tree.posterior["means"].to_numpy().reshape(100, 3), perm)
-        np.testing.assert_array_equal(again.reshape(2, 50, 3), result.posterior["means"])
+        assert_array_equal(again.reshape(2, 50, 3), result.posterior["means"])
     assert twice.posterior["permutation"].attrs["method"] == "order"
     assert twice.posterior["permutation"].attrs["after"] == "pra"
     thrice = relabel.relabel(twice, "ecr", allocations="z", pivot=points)
@@ -158,15 +165,16 @@ def test_an_entry_or_several_variables_decide():
     place = rng.normal(size=(2, 20, 3, 2))
     sigma = rng.normal(size=(2, 20, 3))
     tree = xr.DataTree.from_dict({"posterior": xr.Dataset(
-        {"place": (("chain", "draw", "component", "axis"), place), "sigma": (("chain", "draw", "component"), sigma)})})
+        {"place": ((*DIMS, "axis"), place), "sigma": (DIMS, sigma)})})
     for parameter in (0, 1):
-        done = relabel.relabel(tree, var_name="place", parameter=parameter).posterior["place"].isel(axis=parameter)
-        assert (done.diff("component") >= 0).all()
+        done = relabel.relabel(tree, var_name="place", parameter=parameter)
+        axis = done.posterior["place"].isel(axis=parameter)
+        assert (axis.diff("component") >= 0).all()
     pivot = {"sigma": sigma[0, 0], "place": place[0, 0]}
     done = relabel.relabel(tree, "pra", var_name=["place", "sigma"], pivot=pivot)
     flat = np.concatenate([place, sigma[..., None]], axis=3).reshape(40, 3, 3)
     expected = relabel.pra(flat, flat[0]).reshape(2, 20, 3)
-    np.testing.assert_array_equal(done.posterior["permutation"], expected)
+    assert_array_equal(done.posterior["permutation"], expected)
     array = np.concatenate([pivot["place"], pivot["sigma"][:, None]], axis=1)
     same = relabel.relabel(tree, "pra", var_name=["place", "sigma"], pivot=array)
     xr.testing.assert_equal(same, done)
@@ -174,7 +182,8 @@ def test_an_entry_or_several_variables_decide():
 
 def test_a_trace_that_did_not_come_to_rest_says_so():
     p = some_probabilities(np.random.default_rng(0), 2000, 20, 3)[None]
-    tree = xr.DataTree.from_dict({"posterior": xr.Dataset({"p": (("chain", "draw", "obs", "component"), p)})})
+    posterior = xr.Dataset({"p": (("chain", "draw", "obs", "component"), p)})
+    tree = xr.DataTree.from_dict({"posterior": posterior})
     with pytest.warns(relabel.NotConverged) as seen:
         result = relabel.relabel(tree, "stephens", probabilities="p", max_iterations=2)
     assert seen[0].filename == __file__
@@ -207,26 +216,29 @@ def test_memberships_are_bayes_rule(sigma, weights):
     p = relabel.memberships(tree, x, sigma=sigma, weights=weights)
     xr.testing.assert_identical(tree, before)
     post = tree.posterior
-    sd = post[sigma] if isinstance(sigma, str) else xr.DataArray(np.broadcast_to(sigma, 3), dims="component")
-    w = post[weights] if weights == "w" else xr.DataArray(np.ones(3) if weights is None else weights, dims="component")
+    usual = xr.DataArray(np.ones(3), dims="component")
+    sd = post[sigma] if isinstance(sigma, str) else usual * sigma
+    w = post[weights] if weights == "w" else usual * (1 if weights is None else weights)
     for c in range(2):
         for d in range(7):
             at = {"chain": c, "draw": d}
-            mu, s, v = (a.isel(at, missing_dims="ignore").to_numpy() for a in (post["means"], sd, w))
+            three = (post["means"], sd, w)
+            mu, s, v = (a.isel(at, missing_dims="ignore").to_numpy() for a in three)
             density = v * norm.pdf(x[:, None], mu, s)
             expected = density / density.sum(axis=1, keepdims=True)
-            np.testing.assert_allclose(p.isel(at), expected, rtol=1e-10, atol=1e-300)
+            assert_allclose(p.isel(at), expected, rtol=1e-10, atol=1e-300)
     assert p.dims == ("chain", "draw", "obs", "component")
-    np.testing.assert_allclose(p.sum("component"), 1, rtol=1e-12)
-    assert list(p["component"].to_numpy()) == ["a", "b", "c"] and list(p["chain"].to_numpy()) == [1, 2]
+    assert_allclose(p.sum("component"), 1, rtol=1e-12)
+    assert list(p["component"].to_numpy()) == ["a", "b", "c"]
+    assert list(p["chain"].to_numpy()) == [1, 2]
 
 
 def test_memberships_are_stable_far_out():
-    means = xr.DataArray([[[-1.0, 1.0], [-1e6, 1e6], [1.0, 1.0]]], dims=("chain", "draw", "component"))
+    means = xr.DataArray([[[-1.0, 1.0], [-1e6, 1e6], [1.0, 1.0]]], dims=DIMS)
     tree = xr.DataTree.from_dict({"posterior": xr.Dataset({"means": means})})
     p = relabel.memberships(tree, [-1e8, 0.0, 1e8], sigma=1e-3)
-    np.testing.assert_array_equal(p[0, 0, [0, 2]], [[1, 0], [0, 1]])
-    np.testing.assert_array_equal(p[0, :, 1], [[0.5, 0.5]] * 3)
+    assert_array_equal(p[0, 0, [0, 2]], [[1, 0], [0, 1]])
+    assert_array_equal(p[0, :, 1], [[0.5, 0.5]] * 3)
     assert np.isfinite(p).all()
 
 
@@ -238,7 +250,7 @@ def test_drawn_allocations_have_their_probabilities():
     assert list(z["chain"].to_numpy()) == [4, 5, 6, 7]
     share = [(z.isel(obs=0) == k).mean().item() for k in range(3)]
     # five standard errors of a share of 20000
-    np.testing.assert_allclose(share, [0.2, 0.0, 0.8], atol=5 * np.sqrt(0.16 / 20_000))
+    assert_allclose(share, [0.2, 0.0, 0.8], atol=5 * np.sqrt(0.16 / 20_000))
     assert (z.isel(obs=1) == 1).all()
     xr.testing.assert_identical(relabel.draw_allocations(p, 3), z)
     assert relabel.draw_allocations(p.transpose("component", ...), 3).equals(z)
@@ -248,9 +260,10 @@ def test_drawn_allocations_have_their_probabilities():
     assert "component" not in labelled.coords
 
 
-@pytest.mark.parametrize(("random", "p", "label"), [(0.0, [0.0, 1.0], 1), (1 - 1e-7, [0.5, 0.5 - 5e-7, 0.0], 1)])
+@pytest.mark.parametrize(
+    ("random", "p", "label"), [(0.0, [0.0, 1.0], 1), (1 - 1e-7, [0.5, 0.5 - 5e-7, 0.0], 1)])
 def test_what_is_impossible_is_not_drawn(random, p, label, monkeypatch):
-    """Neither by the least random number, nor by the largest where rounding has left the sum below 1."""
+    """Neither by the least random number, nor by the largest where rounding leaves less than 1."""
 
     class Extreme:
         def random(self, size):
@@ -262,13 +275,15 @@ def test_what_is_impossible_is_not_drawn(random, p, label, monkeypatch):
 
 
 def unlabelled_dims():
-    """Return a trace as PyMC makes it without dims: each variable counts the components by a dim of its own."""
+    """Return a trace as PyMC makes it without dims: each variable has its own for components."""
     rng = np.random.default_rng(5)
     swap = rng.random((2, 50)) < 0.5
     values = {"means": [-3.0, 3.0], "sigma": [1.0, 2.0], "weights": [0.3, 0.7]}
     posterior = {}
     for name, pair in values.items():
-        array = np.where(swap[..., None], pair[::-1], pair) + (0.01 * rng.normal(size=(2, 50, 1)) if name == "means" else 0)
+        array = np.where(swap[..., None], pair[::-1], pair)
+        if name == "means":
+            array = array + 0.01 * rng.normal(size=(2, 50, 1))
         posterior[name] = (("chain", "draw", f"{name}_dim_0"), array)
     return xr.DataTree.from_dict({"posterior": xr.Dataset(posterior)})
 
@@ -301,7 +316,8 @@ def test_memberships_take_scales_and_weights_of_the_posterior_unless_told():
 def test_memberships_of_other_labels_or_other_draws_are_refused():
     tree = unlabelled_dims()
     dims = ["means_dim_0", "sigma_dim_0", "weights_dim_0"]
-    tree["posterior"] = tree["posterior"].to_dataset().assign_coords(chain=[0, 1], draw=np.arange(50))
+    labelled = tree["posterior"].to_dataset().assign_coords(chain=[0, 1], draw=np.arange(50))
+    tree["posterior"] = labelled
     p = relabel.memberships(tree, [-3.0, 3.0], component_dim=dims)
     once = relabel.relabel(tree, "order", component_dim=dims)
     with pytest.raises(ValueError, match="^probabilities: expected memberships of this trace"):

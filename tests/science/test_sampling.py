@@ -1,8 +1,9 @@
-"""Is NUTS on the ordered model calibrated? Asked of datasets from its own prior, with the exact posterior beside it.
+"""Is NUTS on the ordered model calibrated? Datasets from its own prior, and the exact posterior.
 
-Simulation-based calibration [Talts et al. 2018, arXiv:1804.06788] draws parameters from the prior and data from the
-model; the rank of the parameters among the draws of their posterior is then uniform. Here the rank that an infinite run
-would give is known, so that a run is judged dataset by dataset, and not by the shape of a histogram alone.
+Simulation-based calibration [Talts et al. 2018, arXiv:1804.06788] draws parameters from the prior
+and data from the model; the rank of the parameters among the draws of their posterior is then
+uniform. Here the rank that an infinite run would give is known, so that a run is judged dataset by
+dataset, and not by the shape of a histogram alone.
 """
 
 import arviz as az
@@ -19,7 +20,7 @@ CHANCE = 6e-7
 
 @pytest.fixture(scope="module", params=[30, pytest.param(200, marks=pytest.mark.slow)])
 def ranks(request):
-    """Return shares of draws below the truth, exact probabilities and effective draws, each [dataset, quantity]."""
+    """Return shares below the truth, exact ones and effective draws, each [dataset, quantity]."""
     rng = np.random.default_rng(1)
     below, exactly = [], []
     for k in range(request.param):
@@ -27,11 +28,13 @@ def ranks(request):
         lower, upper = np.sort(rng.normal(0, 10, 2))
         x, _ = data.draw(1000 + k, 50, [lower, upper], [1, 1], [0.5, 0.5])
         means = sampling.sample(x, DRAWS, seed=k, build=models.ordered).posterior["means"].values
-        below.append([means[..., 0] < lower, means[..., 1] < upper, means[..., 1] - means[..., 0] < upper - lower])
+        gap = means[..., 1] - means[..., 0]
+        below.append([means[..., 0] < lower, means[..., 1] < upper, gap < upper - lower])
         p = exact.posterior(x)
-        exactly.append([below_exactly(p, 0, lower), below_exactly(p, 1, upper), p.gap_cdf(upper - lower)])
+        gap = p.gap_cdf(upper - lower)
+        exactly.append([below_exactly(p, 0, lower), below_exactly(p, 1, upper), gap])
     below = np.array(below, dtype=float)
-    # of the shares themselves, for they are judged; one of no or all draws counts as that of half as many
+    # of the shares themselves, for they are judged; one of no or all draws counts as half as many
     ess = az.ess(xr.DataArray(below, dims=("dataset", "quantity", "chain", "draw")), method="mean")
     ess = np.nan_to_num(np.asarray(ess, dtype=float), nan=CHAINS * DRAWS / 2)
     return below.mean(axis=(2, 3)), np.array(exactly), ess
@@ -64,7 +67,7 @@ def test_each_rank_is_the_exact_one_but_for_monte_carlo_error(ranks):
     z = (share - exactly) / error
     # of as many as 600, six standard errors are one in a million
     assert np.abs(z).max() < 6
-    # over all datasets neither a bias, of more than 0.9 standard errors (0.35 of 200), nor errors larger than they say
+    # over all neither a bias, of more than 0.9 standard errors (0.35 of 200), nor too large errors
     assert np.abs(z.mean(axis=0)).max() < 5 / np.sqrt(len(z))
     # as if the quantities of a dataset had but one among them: z**2 has variance 2
     assert (z**2).mean() < 1 + 5 * np.sqrt(2 / len(z))

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from mixtures import data, exact, transforms
+from numpy.testing import assert_allclose
 from scipy.stats import norm
 
 # the graph as it is, without a compiler: that takes longer than all that is asked of it
@@ -22,7 +23,7 @@ FREE = pt.dtensor3("free")
 
 @cache
 def functions(transform):
-    """Return backward and log Jacobian of a transform as functions of arrays [1, points, component]."""
+    """Return backward and log Jacobian as functions of arrays [1, points, component]."""
     backward = transform.backward(FREE)
     log_jacobian = transform.log_jac_det(FREE)
     return pm.compile([FREE], backward, mode=PLAIN), pm.compile([FREE], log_jacobian, mode=PLAIN)
@@ -34,9 +35,11 @@ def test_the_jacobian_is_that_of_finite_differences(transform):
     backward, log_jacobian = functions(transform)
     for point in ([0.3], [-1.0, 0.7], [2.0, -1.5, 0.5], [0.0, 1.0, -2.0, 0.3]):
         at = np.array(point)
-        rows = [backward((at + step)[None, None]) - backward((at - step)[None, None]) for step in 1e-6 * np.eye(at.size)]
+        steps = 1e-6 * np.eye(at.size)
+        rows = [backward((at + s)[None, None]) - backward((at - s)[None, None]) for s in steps]
         matrix = np.reshape(rows, (at.size, at.size)) / 2e-6
-        np.testing.assert_allclose(log_jacobian(at[None, None]), np.log(abs(np.linalg.det(matrix))), atol=1e-6)
+        log_determinant = np.log(abs(np.linalg.det(matrix)))
+        assert_allclose(log_jacobian(at[None, None]), log_determinant, atol=1e-6)
 
 
 @pytest.mark.parametrize("transform", [OURS, PYMCS], ids=["ours", "pymc"])
@@ -48,18 +51,18 @@ def test_the_density_of_three_ordered_normals_integrates_to_one_over_three_facto
     free = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(1, -1, 3)
     log_density = norm.logpdf(backward(free)).sum(axis=-1) + log_jacobian(free)
     mass = np.exp(log_density).sum() * np.prod([axis[1] - axis[0] for axis in axes])
-    np.testing.assert_allclose(mass, 1 / math.factorial(3), rtol=1e-6)
+    assert_allclose(mass, 1 / math.factorial(3), rtol=1e-6)
 
 
 @pytest.mark.parametrize("transform", [OURS, PYMCS], ids=["ours", "pymc"])
 def test_likelihood_times_prior_integrates_to_half_the_evidence(transform):
     posterior = exact.posterior(data.simulate(8))
     backward, log_jacobian = functions(transform)
-    free = np.stack(np.meshgrid(np.linspace(-3, 3, 121), np.linspace(-20, 2.5, 226), indexing="ij"), axis=-1)[None]
-    free = free.reshape(1, -1, 2)
+    grid = np.meshgrid(np.linspace(-3, 3, 121), np.linspace(-20, 2.5, 226), indexing="ij")
+    free = np.stack(grid, axis=-1).reshape(1, -1, 2)
     log_density = posterior.joint.log_density(backward(free)[0]) + log_jacobian(free)[0]
     log_mass = np.logaddexp.reduce(log_density) + np.log(6 / 120 * 22.5 / 225)
-    np.testing.assert_allclose(log_mass, posterior.log_evidence - math.log(2), atol=1e-6)
+    assert_allclose(log_mass, posterior.log_evidence - math.log(2), atol=1e-6)
 
 
 VALUE = pt.dtensor3("value")
@@ -70,8 +73,8 @@ FORWARD = pm.compile([VALUE], OURS.forward(VALUE), mode=PLAIN)
 def test_forward_undoes_backward_and_the_result_increases(free):
     increasing = functions(OURS)[0](free)
     assert (np.diff(increasing) > 0).all()
-    np.testing.assert_allclose(FORWARD(increasing), free, atol=1e-9)
-    np.testing.assert_allclose(increasing, functions(PYMCS)[0](free))
+    assert_allclose(FORWARD(increasing), free, atol=1e-9)
+    assert_allclose(increasing, functions(PYMCS)[0](free))
 
 
 def test_a_model_with_it_has_the_density_of_a_model_with_pymcs():
@@ -79,8 +82,9 @@ def test_a_model_with_it_has_the_density_of_a_model_with_pymcs():
     values = []
     for transform in (OURS, PYMCS):
         with pm.Model() as model:
-            means = pm.Normal("means", 0, 10, shape=2, transform=transform, initval=np.array([-1.0, 1.0]))
+            start = {"transform": transform, "initval": np.array([-1.0, 1.0])}
+            means = pm.Normal("means", 0, 10, shape=2, **start)
             pm.NormalMixture("obs", w=[0.5, 0.5], mu=means, sigma=1, observed=x)
         point = {model.value_vars[0].name: np.array([-0.7, 0.4])}
         values.append(float(model.compile_logp(mode=PLAIN)(point)))
-    np.testing.assert_allclose(*values, rtol=1e-12)
+    assert_allclose(*values, rtol=1e-12)

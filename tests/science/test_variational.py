@@ -1,16 +1,17 @@
-"""The best Gaussian of each family, and what importance sampling says of any: each by a second route."""
+"""The best Gaussian of each family, and importance sampling of any: each by a second route."""
 
 import numpy as np
 import pytest
 from approximations import FAMILIES, SPACES
 from mixtures import data, exact, variational
 from mixtures.variational import Gaussian
+from numpy.testing import assert_allclose
 
 # importance
 
 @pytest.mark.parametrize("sd", [0.5, 0.9])
 def test_khat_is_one_minus_the_variance_where_the_weights_are_pareto(flat, sd):
-    """exp((1 - s^2) r^2 / 2) with r^2 / 2 exponential: a Pareto law, whose shape a wrong sign would not give."""
+    """exp((1 - s^2) r^2 / 2) with r^2 / 2 exponential: a Pareto law, whose shape tells signs."""
     khat = variational.importance(Gaussian.of([0, 0], [sd, sd]), flat, 40_000, seed=1).khat
     # fitted to the 600 largest weights: a standard error of (1 + k) / sqrt(600)
     assert khat == pytest.approx(1 - sd**2, abs=5 * (2 - sd**2) / np.sqrt(600))
@@ -26,8 +27,7 @@ def test_the_evidence_comes_out_of_any_good_approximation(posterior):
         "centred": (variational.best(posterior, "mean-field", "centred"), half),
         "symmetrised ordered": (
             variational.symmetrise(variational.best(posterior, "mean-field", "centred")),
-            posterior.log_evidence,
-        ),
+            posterior.log_evidence),
     }
     for name, (q, expected) in targets.items():
         found = variational.importance(q, posterior, 20_000, seed=2)
@@ -38,7 +38,8 @@ def test_the_evidence_comes_out_of_any_good_approximation(posterior):
 
 def test_khat_does_not_see_the_missing_mode(posterior):
     q = variational.best(posterior)
-    one, both = (variational.importance(f, posterior, 4000, seed=3) for f in (q, variational.symmetrise(q)))
+    one, both = (
+        variational.importance(f, posterior, 4000, seed=3) for f in (q, variational.symmetrise(q)))
     assert one.khat == pytest.approx(both.khat, abs=0.005) and one.khat < 0.7
     assert both.log_evidence - one.log_evidence == pytest.approx(np.log(2), abs=1e-6)
 
@@ -48,7 +49,8 @@ def test_the_standard_error_is_that_of_repetition(posterior):
     found = [variational.importance(q, posterior, 500, seed) for seed in range(200)]
     spread = np.std([f.log_evidence for f in found])
     # of 200 runs the spread is known to one part in twenty
-    assert np.mean([f.standard_error for f in found]) == pytest.approx(spread, rel=5 / np.sqrt(2 * 200))
+    error = np.mean([f.standard_error for f in found])
+    assert error == pytest.approx(spread, rel=5 / np.sqrt(2 * 200))
     assert variational.importance(q, posterior, 500, 7) == found[7]
 
 
@@ -65,8 +67,9 @@ def test_the_estimate_is_the_mean_of_the_weights_and_its_error_theirs(posterior)
 # the best
 
 
-@pytest.mark.parametrize(
-    "start", [Gaussian.of([-1, 5], [0.1, 0.1], space="log gap"), Gaussian.of([-100, 0], [0.01, 0.01], space="centred")])
+@pytest.mark.parametrize("start", [
+    Gaussian.of([-1, 5], [0.1, 0.1], space="log gap"),
+    Gaussian.of([-100, 0], [0.01, 0.01], space="centred")])
 def test_a_climb_that_goes_astray_is_refused(posterior, start):
     with pytest.raises(ValueError, match="^start: the climb from here does not end"):
         variational.best(posterior, space=start.space, start=start)
@@ -82,7 +85,8 @@ def test_the_best_cannot_be_improved_nearby(space, family, seed):
     assert (q.corr == 0) == (family == "mean-field")
     for size in 10.0 ** rng.uniform(-3, -0.3, 30):
         corr = np.clip(q.corr + size * rng.normal(), -0.99, 0.99) if family == "full-rank" else 0.0
-        mean, sd = q.mean + size * q.sd * rng.normal(size=2), q.sd * np.exp(size * rng.normal(size=2))
+        mean = q.mean + size * q.sd * rng.normal(size=2)
+        sd = q.sd * np.exp(size * rng.normal(size=2))
         other = Gaussian.of(mean, sd, corr, space)
         assert variational.elbo(other, p) < top
     lowest = variational.curvature(q, p, family)
@@ -92,27 +96,30 @@ def test_the_best_cannot_be_improved_nearby(space, family, seed):
 def test_where_the_posterior_is_gaussian_the_best_is_the_posterior(flat):
     for start in ("mode", "saddle", Gaussian.of([0.5, -1.0], [0.3, 2.0], 0.5)):
         q = variational.best(flat, "full-rank", start=start)
-        np.testing.assert_allclose(q.mean, 0, atol=1e-5)
-        np.testing.assert_allclose(q.covariance, np.eye(2), atol=1e-5)
+        assert_allclose(q.mean, 0, atol=1e-5)
+        assert_allclose(q.covariance, np.eye(2), atol=1e-5)
 
 
 def test_the_best_follows_the_labels_and_the_units():
     x = data.simulate(5, n=30)
     settings = {"prior_sd": (3.0, 6.0), "weights": (0.3, 0.7)}
-    p, swapped = exact.posterior(x, **settings), exact.posterior(x, **{k: v[::-1] for k, v in settings.items()})
+    turned = {name: pair[::-1] for name, pair in settings.items()}
+    p, swapped = exact.posterior(x, **settings), exact.posterior(x, **turned)
     q = variational.best(p, "full-rank")
-    mirror = variational.best(swapped, "full-rank", start=Gaussian.of(q.mean[::-1], 1.3 * q.sd[::-1]))
-    np.testing.assert_allclose(mirror.mean, q.mean[::-1], atol=1e-5)
+    start = Gaussian.of(q.mean[::-1], 1.3 * q.sd[::-1])
+    mirror = variational.best(swapped, "full-rank", start=start)
+    assert_allclose(mirror.mean, q.mean[::-1], atol=1e-5)
     far = exact.posterior(40 + 0.02 * x, sigma=0.02, prior_mean=40.0, prior_sd=0.2)
     one, other = variational.best(exact.posterior(x)), variational.best(far)
-    np.testing.assert_allclose((other.mean - 40) / 0.02, one.mean, atol=1e-4)
-    np.testing.assert_allclose(other.sd / 0.02, one.sd, atol=1e-4)
+    assert_allclose((other.mean - 40) / 0.02, one.mean, atol=1e-4)
+    assert_allclose(other.sd / 0.02, one.sd, atol=1e-4)
 
 
 def test_the_straddle_is_a_saddle_for_mean_field_and_a_minimum_for_full_rank(posterior):
     narrow, wide = (variational.best(posterior, family, start="saddle") for family in FAMILIES)
     for q in (narrow, wide):
-        assert q.mean[0] == pytest.approx(q.mean[1], abs=1e-12) and q.sd[0] == pytest.approx(q.sd[1], rel=1e-9)
+        assert q.mean[0] == pytest.approx(q.mean[1], abs=1e-12)
+        assert q.sd[0] == pytest.approx(q.sd[1], rel=1e-9)
     assert abs(narrow.corr) < 1e-12
     assert variational.curvature(narrow, posterior)[0] < -10
     assert variational.curvature(wide, posterior, "full-rank")[0] > 0.1
@@ -120,7 +127,8 @@ def test_the_straddle_is_a_saddle_for_mean_field_and_a_minimum_for_full_rank(pos
     for q, family in ((narrow, "mean-field"), (wide, "full-rank")):
         nudged = Gaussian.of(q.mean + [-0.02, 0.02], q.sd, q.corr)
         end = variational.best(posterior, family, start=nudged)
-        stayed = variational.kl(end, posterior) == pytest.approx(variational.kl(q, posterior), abs=1e-6)
+        there = variational.kl(end, posterior)
+        stayed = there == pytest.approx(variational.kl(q, posterior), abs=1e-6)
         assert stayed == (family == "full-rank")
 
 
@@ -139,4 +147,5 @@ def test_curvature_is_that_of_the_elbo(posterior):
         return corners / (4 * step**2)
 
     expected = np.linalg.eigvalsh([[second(i, j) for j in range(5)] for i in range(5)])
-    np.testing.assert_allclose(variational.curvature(q, posterior, "full-rank"), expected, rtol=2e-3)
+    found = variational.curvature(q, posterior, "full-rank")
+    assert_allclose(found, expected, rtol=2e-3)
