@@ -24,7 +24,7 @@ NEAR = {
     "trace":
         "agreement diagnosis labels refusals switching",
     "exact/barrier exact/joint exact/lattice exact/quadrature": "barrier joint lattice quadrature",
-    "exact/measure exact/posterior": "exact",
+    "exact/measure exact/posterior": "measure posterior",
     "variational/best variational/elbo variational/gaussian variational/importance":
         "elbo gaussian variational",
 }

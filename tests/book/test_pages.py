@@ -110,7 +110,7 @@ def test_every_internal_link_leads_to_a_file(site, pages):
 
 def test_every_anchor_exists(pages):
     anchors = {name: {e["id"] for e in page.select("[id]")} | {""} for name, page in pages.items()}
-    # what has an equals sign is a state of the explorer: see test_explorer.py
+    # what has an equals sign is a state of the explorer: see test_explorer_numbers.py
     links = [link for link in internal(pages, ("href",)) if link[2] in pages]
     links = [link for link in links if link[3] and "=" not in link[3]]
     assert len(links) > 100
