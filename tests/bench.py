@@ -1,4 +1,4 @@
-"""How fast are the modules? Run by ``make bench``; nothing here is a test, for tests never depend on timing."""
+"""How fast are the modules? Run by ``make bench``; no test, for tests never depend on timing."""
 
 import re
 import resource
@@ -14,9 +14,8 @@ import pymc as pm
 import pytensor
 from mixtures import data, exact, relabel
 
-from tests import planted
-
-ROOT = Path(__file__).parents[1]
+from tests.checkout import ROOT
+from tests.science import planted
 
 
 def posterior():
@@ -24,7 +23,8 @@ def posterior():
     for n, repeats in ((100, 20), (100_000, 3)):
         x = data.simulate(0, n)
         seconds, peak, _ = measured(partial(exact.posterior, x), repeats)
-        print(f"exact posterior, n = {n:<8} {1000 * seconds:9.1f} ms (median of {repeats})   peak {peak / 1e6:.0f} MB")
+        print(f"exact posterior, n = {n:<8} {1000 * seconds:9.1f} ms (median of {repeats})", end="")
+        print(f"   peak {peak / 1e6:.0f} MB")
 
 
 def measured(run, repeats):
@@ -44,14 +44,16 @@ def measured(run, repeats):
 def advi_of_minibatches(x, steps=8_000):
     """Fit as the chapter does, and return the means and standard deviations."""
     rate = pytensor.shared(0.05)
+
+    def slower(approximation, losses, step):
+        rate.set_value(0.05 * (1e-5 / 0.05) ** (step / steps))
     with pm.Model():
         batch = pm.Minibatch(x, batch_size=500)
         means = pm.Normal("means", 0, np.float64(10), shape=2, initval=np.array([-0.5, 0.5]))
         pm.NormalMixture("obs", [0.5, 0.5], mu=means, sigma=1, observed=batch, total_size=len(x))
         fit = pm.fit(
-            steps, obj_optimizer=pm.adam(learning_rate=rate), start_sigma={"means": np.full(2, 0.01)}, random_seed=1,
-            callbacks=[lambda a, losses, i: rate.set_value(0.05 * (1e-5 / 0.05) ** (i / steps))], progressbar=False,
-        )
+            steps, obj_optimizer=pm.adam(learning_rate=rate), random_seed=1, progressbar=False,
+            start_sigma={"means": np.full(2, 0.01)}, callbacks=[slower])
     return fit.mean.eval(), fit.std.eval()
 
 
@@ -65,17 +67,18 @@ def peak_memory():
 
 
 def large():
-    """Time a million observations, each way in a process of its own for its peak of memory, compilation included."""
+    """Time a million observations, each way in a process of its own for its peak of memory."""
     ways = {
         "exact posterior, n = 10^6": "exact.posterior(data.simulate(0, 10**6))",
         "minibatch ADVI, n = 10^6": "bench.advi_of_minibatches(data.simulate(0, 10**6))",
-        "NUTS, 4 x (500 + 500), n = 10^4": "sampling.sample(data.simulate(0, 10**4), 500, 1)",
-    }
-    print("\nmany observations: seconds, compilation and imports included, and peak MB of the process")
+        "NUTS, 4 x (500 + 500), n = 10^4": "sampling.sample(data.simulate(0, 10**4), 500, 1)"}
+    print("\nmany observations: seconds, compilation and imports included, and peak MB")
     for name, call in ways.items():
-        code = f"from mixtures import data, exact, sampling; from tests import bench; {call}; print(bench.peak_memory())"
+        code = "from mixtures import data, exact, sampling; from tests import bench; "
+        code += f"{call}; print(bench.peak_memory())"
         start = time.perf_counter()
-        run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+        command, said = [sys.executable, "-c", code], {"capture_output": True, "text": True}
+        run = subprocess.run(command, cwd=ROOT, check=True, **said)
         print(f"{name:34} {time.perf_counter() - start:6.1f} {float(run.stdout.split()[-1]):8.0f}")
 
 
@@ -85,9 +88,11 @@ def relabelling(n_draw=2_000, n=500, n_component=3):
     z = rng.integers(n_component, size=(n_draw, n))
     p = planted.soft(z, n_component)
     draws = rng.normal(np.arange(n_component)[:, None], 0.3, (n_draw, n_component, 2))
-    print(f"\nrelabelling {n_draw} draws of {n} points, K = {n_component}: seconds (median), peak MB")
+    print(f"\nrelabelling {n_draw} draws of {n} points, K = {n_component}: seconds, peak MB")
     for name, run in {
-        "ecr": lambda: relabel.ecr(z, z[0]), "pra": lambda: relabel.pra(draws, draws[0]), "stephens": lambda: relabel.stephens(p),
+        "ecr": lambda: relabel.ecr(z, z[0]),
+        "pra": lambda: relabel.pra(draws, draws[0]),
+        "stephens": lambda: relabel.stephens(p),
     }.items():
         seconds, peak, _ = measured(run, 7)
         print(f"{name:46} {seconds:8.4f} {peak / 1e6:6.1f}")

@@ -1,7 +1,8 @@
-"""What does the book cost, beside the note it began with? Run by ``make bench``; ROUNDS=3 says how often.
+"""What does the book cost, beside the note it began with? Run by ``make bench`` (ROUNDS=3).
 
-Each round runs the source note as a script and then the book, both with nothing compiled before, in the same minutes on the
-same machine: a machine's speed changes over the hours, and a ratio of neighbours does not. Everything is a whole process.
+Each round runs the source note as a script and then the book, both with nothing compiled before, in
+the same minutes on the same machine: a machine's speed changes over the hours, and a ratio of
+neighbours does not. Everything is a whole process.
 """
 
 import json
@@ -25,8 +26,9 @@ KINDS = ("import", "compile", "run", "plot")
 def timed(command, cwd, **environ):
     """Run a command; return its seconds and the most memory that its processes had together, MB."""
     peak, start = 0, time.perf_counter()
+    out = {"stderr": subprocess.STDOUT, "cwd": cwd, "env": os.environ | environ}
     with tempfile.TemporaryFile("w+") as said:
-        run = subprocess.Popen(command, cwd=cwd, env=os.environ | environ, stdout=said, stderr=subprocess.STDOUT)
+        run = subprocess.Popen(command, stdout=said, **out)
         while run.returncode is None:
             try:
                 # to look takes a while too, of processes that map much
@@ -38,7 +40,8 @@ def timed(command, cwd, **environ):
             said.seek(0)
             sys.exit(f"{' '.join(map(str, command))} failed:\n{said.read()[-3000:]}")
     # a round takes many minutes
-    print(f"{seconds:8.1f} s  {Path(command[0]).name} {Path(command[1]).name} in {Path(cwd).name}", file=sys.stderr, flush=True)
+    what = f"{Path(command[0]).name} {Path(command[1]).name} in {Path(cwd).name}"
+    print(f"{seconds:8.1f} s  {what}", file=sys.stderr, flush=True)
     return seconds, peak
 
 
@@ -61,7 +64,7 @@ def append(path, line):
 
 
 def measure(work):
-    """Do one round; return seconds by name, the memory of the cold build and the seconds of each chapter by kind."""
+    """Do one round; return seconds by name, the cold build's memory, and each chapter's by kind."""
     clocks, ipython, found = work / "clocks", work / "ipython", {}
     (ipython / "profile_default/startup").mkdir(parents=True)
     clocks.mkdir()
@@ -99,7 +102,8 @@ def main(rounds):
     for number in range(rounds):
         with tempfile.TemporaryDirectory() as folder:
             done.append(measure(Path(folder)))
-        print(f"round {number + 1} of {rounds}: " + ", ".join(f"{k} {v:.1f}" for k, v in done[-1][0].items()), flush=True)
+        times = ", ".join(f"{name} {time:.1f}" for name, time in done[-1][0].items())
+        print(f"round {number + 1} of {rounds}: {times}", flush=True)
 
     def seconds(name):
         return median(times[name] for times, *_ in done)
@@ -115,18 +119,23 @@ def main(rounds):
         ("nothing changed", "note, warm", "nothing changed / the same"),
     ):
         print(f"{words:46} {seconds(one):6.1f} / {seconds(other):5.1f}  {ratio(one, other):5.2f}")
-    print(f"{'memory at the most, of all processes, cold':46} {median(peak for _, peak, *_ in done):6.0f} MB")
+    peak = median(peak for _, peak, *_ in done)
+    print(f"{'memory at the most, of all processes, cold':46} {peak:6.0f} MB")
     print(f"{'the site':46} {done[-1][3] / 1e6:6.1f} MB")
-    print(f"\nchapter, cold: seconds{'':8} " + " ".join(f"{kind:>8}" for kind in KINDS) + "      all")
+    heads = " ".join(f"{kind:>8}" for kind in KINDS)
+    print(f"\nchapter, cold: seconds{'':8} {heads}      all")
     rows = {}
     for name in done[-1][2]:
-        counts = [median(chapters[name].get(kind, 0) for _, _, chapters, _ in done) for kind in KINDS]
+        every = [chapters[name] for _, _, chapters, _ in done]
+        counts = [median(chapter.get(kind, 0) for chapter in every) for kind in KINDS]
         rows[name] = [*counts, sum(counts)]
     for name, row in sorted(rows.items(), key=lambda pair: -pair[1][-1]):
         print(f"{name:30} " + " ".join(f"{count:8.1f}" for count in row))
-    print(f"{'all':30} " + " ".join(f"{sum(column):8.1f}" for column in zip(*rows.values(), strict=True)))
+    sums = [sum(column) for column in zip(*rows.values(), strict=True)]
+    print(f"{'all':30} " + " ".join(f"{count:8.1f}" for count in sums))
     largest, total = heaviest()
-    print(f"\ninstalled: {total:.0f} MB, of which " + ", ".join(f"{name} {size:.0f}" for name, size in largest))
+    sizes = ", ".join(f"{name} {size:.0f}" for name, size in largest)
+    print(f"\ninstalled: {total:.0f} MB, of which {sizes}")
 
 
 if __name__ == "__main__":

@@ -13,7 +13,8 @@ STRICT = [*PRESS, "-W", "-n", "--keep-going"]
 def copied(target):
     """Copy what git knows or would know of the book, as it is now, into a folder; return it."""
     command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
-    listed = subprocess.run(command, cwd=ROOT, capture_output=True, encoding="utf-8", check=True).stdout
+    told = {"capture_output": True, "encoding": "utf-8", "check": True}
+    listed = subprocess.run(command, cwd=ROOT, **told).stdout
     for name in listed.split("\0"):
         if name and (ROOT / name).is_file():
             (target / name).parent.mkdir(parents=True, exist_ok=True)
@@ -23,8 +24,8 @@ def copied(target):
 
 def build(folder, **circumstances):
     """Build the book in a folder, any warning an error, and return its site."""
-    run = subprocess.run(
-        STRICT, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8", check=False, **circumstances
-    )
-    assert run.returncode == 0, "the book cannot be built:\n" + "\n".join(run.stdout.splitlines()[-60:])
+    told = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "encoding": "utf-8"}
+    run = subprocess.run(STRICT, cwd=folder, check=False, **told, **circumstances)
+    said = "\n".join(run.stdout.splitlines()[-60:])
+    assert run.returncode == 0, f"the book cannot be built:\n{said}"
     return folder / "_build/html"

@@ -1,7 +1,8 @@
 """Where does a chapter's time go? ``bench_book.py`` has IPython run this file when a kernel starts.
 
-Each second belongs to the innermost of: an import; compiling a graph, by PyTensor, numba and nutpie; drawing a figure into
-the page; running. What a kernel counts it writes, when it ends, into the folder ``CLOCK``.
+Each second belongs to the innermost of: an import; compiling a graph, by PyTensor, numba and
+nutpie; drawing a figure into the page; running. What a kernel counts it writes, when it ends, into
+the folder ``CLOCK``.
 """
 
 import atexit
@@ -20,7 +21,8 @@ class Clock:
     """Seconds by kind, of which the innermost counts."""
 
     def __init__(self):
-        self.seconds, self.kinds, self.last, self.chapter, self.wrapped = {}, ["idle"], time.perf_counter(), None, set()
+        self.seconds, self.kinds, self.last = {}, ["idle"], time.perf_counter()
+        self.chapter, self.wrapped = None, set()
 
     def count(self):
         """Give the time since the last call to the present kind."""
@@ -68,18 +70,22 @@ class Clock:
             self.wrapped.add("nutpie")
             # where users and PyMC find it
             counted = self.timed("compile", nutpie.compile_pymc_model)
-            nutpie.compile_pymc_model = sys.modules["nutpie.compile_pymc"].compile_pymc_model = counted
+            nutpie.compile_pymc_model = counted
+            sys.modules["nutpie.compile_pymc"].compile_pymc_model = counted
         event = sys.modules.get("numba.core.event")
         if hasattr(event, "register") and "numba" not in self.wrapped:
             self.wrapped.add("numba")
-            listener = type("Listener", (event.Listener,), {"on_start": lambda _, e: self.enter("compile"), "on_end": lambda _, e: self.leave()})
-            event.register("numba:compile", listener())
+            listener = event.Listener
+            clock = {
+                "on_start": lambda _, e: self.enter("compile"), "on_end": lambda _, e: self.leave()}
+            event.register("numba:compile", type("Listener", (listener,), clock)())
 
     def write(self):
         """Write the seconds into a file of this kernel's own."""
         self.count()
         if self.chapter:
-            Path(os.environ["CLOCK"], f"{self.chapter}.json").write_text(json.dumps(self.seconds), "utf-8")
+            path = Path(os.environ["CLOCK"], f"{self.chapter}.json")
+            path.write_text(json.dumps(self.seconds), "utf-8")
 
 
 def start():
@@ -96,7 +102,8 @@ def start():
     def after(_):
         clock.leave()
         clock.look()
-        clock.chapter = clock.chapter or getattr(sys.modules.get("mixtures.claims"), "_chapter", None)
+        chapter = getattr(sys.modules.get("mixtures.claims"), "_chapter", None)
+        clock.chapter = clock.chapter or chapter
 
     def before(_):
         clock.look()

@@ -11,74 +11,18 @@ from checkout import ROOT
 # numba reads these when it is imported: tests draw what chapters draw, to the last digit
 book.adopt(book.settings(ROOT))
 
-import numpy as np
 import pytest
 from bookbuild.takeaway import pdf
 from hypothesis import Phase, settings
-from mixtures import data, exact
 from playwright.sync_api import sync_playwright
 
-settings.register_profile("book", derandomize=True, deadline=None, max_examples=100, database=None)
+BOOK = settings(derandomize=True, deadline=None, max_examples=100, database=None)
+settings.register_profile("book", BOOK)
 # ten times as many, and others each time
-settings.register_profile("thorough", settings.get_profile("book"), derandomize=False, print_blob=True, max_examples=1000)
+settings.register_profile("thorough", BOOK, derandomize=False, print_blob=True, max_examples=1000)
 # a mutant need not be caught by the smallest of inputs: looking for it takes minutes
-settings.register_profile("mutants", settings.get_profile("book"), phases=[Phase.explicit, Phase.generate])
+settings.register_profile("mutants", BOOK, phases=[Phase.explicit, Phase.generate])
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "book"))
-
-BAD_DATA = {
-    "nan": [0.0, np.nan],
-    "infinite": [0.0, np.inf],
-    "minus infinite": np.array([-np.inf, 0.0]),
-    "empty": [],
-    "two-dimensional": [[0.0, 1.0], [2.0, 3.0]],
-    "a column": np.zeros((3, 1)),
-    "a scalar": 3.0,
-    "nothing": None,
-    "a word": "abc",
-    "words": ["a", "b"],
-    "digits as words": ["1", "2"],
-    "bytes": np.array([b"1"]),
-    "dates": np.array(["2020-01-01"], dtype="datetime64[D]"),
-    "complex": np.array([1 + 1j]),
-    "ragged": [[1.0], [1.0, 2.0]],
-    "a mapping": {"x": 1.0},
-    "holes": [1.0, None],
-    "objects": [object()],
-    "too long an integer": [10**400],
-}
-
-
-@pytest.fixture(params=BAD_DATA.values(), ids=BAD_DATA)
-def bad_data(request):
-    """Data that every function refuses by name."""
-    return request.param
-
-
-SETTINGS = {
-    "as in the book": {},
-    "weights .95 and .05": {"weights": (0.95, 0.05)},
-    "two sigmas": {"sigma": (1.0, 2.0)},
-    "two priors": {"prior_mean": (-3.0, 3.0), "prior_sd": (0.5, 50.0)},
-    "all unequal": {"weights": (0.3, 0.7), "sigma": (0.6, 1.4), "prior_mean": (1.0, -1.0), "prior_sd": (3.0, 8.0)},
-}
-
-
-@pytest.fixture(params=SETTINGS.values(), ids=SETTINGS)
-def setting(request):
-    """Weights, scales and priors of two components, equal and not."""
-    return request.param
-
-
-@pytest.fixture(scope="session")
-def posterior():
-    """Return the posterior of dataset 0."""
-    return exact.posterior(data.simulate(0))
-
-
-@pytest.fixture(scope="session")
-def flat():
-    """One observation that tells nothing: the posterior is the prior, two standard normals."""
-    return exact.posterior([0.0], prior_sd=1.0, sigma=1e6)
 
 
 @pytest.fixture(scope="session")
@@ -112,7 +56,7 @@ UNSEEN = "no browser: "
 # not for the whole session: while Playwright runs, asyncio.run is refused to every other test
 @pytest.fixture(scope="module")
 def browser():
-    """Start a Chromium of this machine; a test that needs one is skipped without, and fails where CI is set."""
+    """Start a Chromium of this machine; without, a test is skipped, and fails where CI is set."""
     with sync_playwright() as playwright:
         started = pdf.start(playwright)
         if started is None:
@@ -126,7 +70,9 @@ def pytest_sessionfinish(session):
     """Say, below all else, how many tests have not been run for want of a browser."""
     result = yield
     terminal = session.config.pluginmanager.get_plugin("terminalreporter")
-    skipped = [report for report in terminal.stats.get("skipped", []) if UNSEEN in str(report.longrepr)] if terminal else []
+    reports = terminal.stats.get("skipped", []) if terminal else []
+    skipped = [report for report in reports if UNSEEN in str(report.longrepr)]
     if skipped:
-        terminal.write_line(f"{len(skipped)} tests were skipped, for they need a browser: {pdf.HOW}")
+        count = f"{len(skipped)} tests were skipped"
+        terminal.write_line(f"{count}, for they need a browser: {pdf.HOW}")
     return result

@@ -13,8 +13,7 @@ LOOKS = {
     "light": {"color_scheme": "light", "viewport": WIDE},
     "dark": {"color_scheme": "dark", "viewport": WIDE},
     "telephone": {"color_scheme": "light", "viewport": NARROW, "has_touch": True},
-    "dark telephone": {"color_scheme": "dark", "viewport": NARROW, "has_touch": True},
-}
+    "dark telephone": {"color_scheme": "dark", "viewport": NARROW, "has_touch": True}}
 
 
 class Listener:
@@ -22,11 +21,15 @@ class Listener:
 
     def __init__(self, page):
         self.errors, self.requests, self.responses = [], [], []
-        page.on("console", lambda said: self.errors.append(said.text) if said.type in ("error", "warning") else None)
+        page.on("console", self._said)
         page.on("pageerror", lambda error: self.errors.append(str(error)))
         page.on("requestfailed", lambda request: self.errors.append(f"failed: {request.url}"))
         page.on("request", lambda request: self.requests.append(request.url))
         page.on("response", self._answered)
+
+    def _said(self, message):
+        if message.type in ("error", "warning"):
+            self.errors.append(message.text)
 
     def _answered(self, response):
         if response.status >= 400:
@@ -35,7 +38,7 @@ class Listener:
             self.responses.append(response)
 
     def weight(self):
-        """Return how many bytes came, each file gzipped where that is smaller, and how many files."""
+        """Return how many bytes came, each file gzipped if that is smaller, and how many files."""
         bodies = [response.body() for response in self.responses]
         return sum(min(len(body), len(gzip.compress(body))) for body in bodies), len(bodies)
 
@@ -64,7 +67,7 @@ def until(page, expression, arg=None, timeout=PATIENCE):
 
 
 def settle(page):
-    """Have everything in the page loaded, as if a reader had scrolled through it, and wait for it and for the fonts."""
+    """Have everything in the page loaded, as for a reader who scrolls, and wait for all of it."""
     page.evaluate(
         """() => Promise.allSettled([...document.images].map((image) => {
           image.loading = "eager";
@@ -76,7 +79,8 @@ def settle(page):
 
 
 def violations(page, **options):
-    """Return what axe finds wrong with a page, by its options: rules, and the elements that break them."""
+    """Return what axe finds wrong by its options: rules, and the elements that break them."""
     # passes are not asked for: listing them takes longer than finding the faults
-    found = Axe().run(page, options={"resultTypes": ["violations"]} | options).response["violations"]
+    wanted = {"resultTypes": ["violations"]} | options
+    found = Axe().run(page, options=wanted).response["violations"]
     return {one["id"]: [node["html"] for node in one["nodes"]] for one in found}

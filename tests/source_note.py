@@ -48,10 +48,10 @@ def main():
     show()
     transform = pm.distributions.transforms.ordered
     unordered, ordered = build(x), build(x, transform=transform, initval=np.array([-1, 1]))
-    settings = {"tune": 2000, "target_accept": 0.95, "chains": 4, "random_seed": 1, "progressbar": False}
+    settings = {"tune": 2000, "target_accept": 0.95, "chains": 4, "random_seed": 1}
     for model in (unordered, ordered):
         with model:
-            trace = pm.sample(10_000, **settings)
+            trace = pm.sample(10_000, progressbar=False, **settings)
         draw(trace, combined=True)
         plane(trace, 2)
         if model is unordered:

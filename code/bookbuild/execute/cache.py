@@ -92,7 +92,7 @@ def fingerprint(root, packages=(), variables=()):
     """
     around = {name: os.environ.get(name) for name in ("BOOK_SEEDS", *variables)}
     digest = hashlib.sha256(json.dumps([SETTLED, versions(packages), around]).encode())
-    # the press itself is no part of it: tests/test_prose.py sees that no chapter imports it
+    # the press itself is no part of it: tests/book/test_prose.py sees that no chapter imports it
     press = root / "code" / "bookbuild"
     files = [file for file in (root / "code").rglob("*.py") if press not in file.parents]
     files += [file for file in (root / "book" / "data").rglob("*") if file.is_file()]

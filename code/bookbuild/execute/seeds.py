@@ -13,8 +13,9 @@ import pandas as pd
 from bookbuild import checkout
 from bookbuild.execute import cache, faults, run
 
-# standard errors of room that a claim asks for, in the book's ledger too (tests/test_seeds.py); and
-# standard deviations, over the sets, between what is measured and what would be refused
+# standard errors of room that a claim asks for, in the book's ledger too, as
+# tests/press/test_seeds.py sees; and standard deviations, over the sets, between what is measured
+# and what would be refused
 ROOM, MARGIN = 5, 5
 # an exact number may move by so much, relative to itself or to one, from machine to machine
 EXACT = 1e-6
