@@ -54,6 +54,13 @@ def test_a_saddle_that_is_hard_to_find_is_right_or_refused(seed):
         assert joint.log_density(saddle)[0] < joint.log_density(modes[:2]).min()
 
 
+def test_the_ridge_between_the_modes_may_jump_from_one_crest_to_another():
+    joint = Joint.of([0, 0, 0, 0, 3], weights=(0.75, 0.25), sigma=(0.625, 1), prior_sd=2)
+    modes = joint.modes()
+    found = joint.log_density(saddle_between(joint, modes))[0]
+    assert_allclose(found, saddle_by_flooding(joint, modes), atol=0.01)
+
+
 @pytest.mark.parametrize("seed", range(1))
 def test_the_saddle_is_the_lowest_pass_between_the_modes(setting, seed):
     """Water that rises over an upside-down grid joins the two basins at the saddle."""

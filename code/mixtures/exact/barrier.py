@@ -44,8 +44,12 @@ def saddle_between(joint: Joint, modes: np.ndarray) -> np.ndarray | None:
         t = np.linspace(low, high, 21)
         across, height = _ridge(thin, modes[0], frame, t)
         lowest = int(height.argmin())
-        low, high = t[max(lowest - 1, 0)], t[min(lowest + 1, 20)]
-    mu: np.ndarray = modes[0] + np.array([t[lowest], across[lowest]]) @ frame
+        before, after = max(lowest - 1, 0), min(lowest + 1, 20)
+        low, high = t[before], t[after]
+    # where the ridge jumps from one crest to another, the pass lies in the valley between the two
+    valley = np.linspace(across[before], across[after], 101)
+    points = modes[0] + np.stack([np.full(101, t[lowest]), valley], axis=-1) @ frame
+    mu: np.ndarray = points[thin.log_density(points).argmin()]
     longest = joint.sigma.min() / 4
     for _ in range(100):
         strength, direction = np.linalg.eigh(joint.hessian(mu))
