@@ -27,6 +27,7 @@ ALLOWED = {
     r"R-hat( of my four chains)? is( near)? 1\.5,? or 1\.7\b": "what a reader saw at home",
     r"My R-hat is 1\.53\. Is it broken": "what a reader saw at home, in a heading",
     r"R-hat 1\.53 again": "the same, met once more",
+    r"182\.41 for the unordered model and 178\.72 for the ordered one": "quoted, with its source",
     r"(middle|hold) \d\d %": "the width of an interval is a choice",
     r"(?m)^\d\. ": "the number of a step",
 }
