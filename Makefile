@@ -12,7 +12,8 @@ LAB := JUPYTER_CONFIG_DIR="$(CURDIR)/_build/lab" PATH="$(CURDIR)/$(BIN):$$PATH"
 BUILD := $(BIN)/jupyter-book build . -W -n --keep-going
 # tests say how many had none
 BROWSER := @$(BIN)/python -m bookbuild.takeaway.pdf browser || true
-PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+# files in their order, not the longest list first: those of the press take longest, and few tests
+PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 .PHONY: help book epub pdf site test test-all check lab claims links bench lock clean
 .DEFAULT_GOAL := help
