@@ -1,4 +1,4 @@
-"""What people are told to type exists, the workflows are explained, and the recipes keep the rules of the chapters."""
+"""What people are told to type exists, and the recipes keep the rules of the chapters."""
 
 import re
 
@@ -17,11 +17,16 @@ DAYS = ("Sundays", "Mondays", "Tuesdays", "Wednesdays", "Thursdays", "Fridays", 
 @pytest.mark.parametrize("name", ["CONTRIBUTING.md", ".github/MAINTAINING.md", "README.md"])
 def test_commands_and_files_exist(name):
     text = (ROOT / name).read_text("utf-8")
-    code = "\n".join(re.findall(r"^ *```bash\n(.*?)^ *```$", text, re.MULTILINE | re.DOTALL) + re.findall(r"`([^`\n]+)`", text))
+    code = "\n".join(
+        re.findall(r"^ *```bash\n(.*?)^ *```$", text, re.MULTILINE | re.DOTALL)
+        + re.findall(r"`([^`\n]+)`", text)
+    )
     assert "make book" in code
     assert list(missing(code)) == []
     paths = re.findall(r"(?<![\w./-])(?:book|code|tests|\.github|\.ci)/[\w./-]+", text)
-    assert [path for path in paths if "NAME" not in path and not (ROOT / path.rstrip(".")).exists()] == []
+    assert [
+        path for path in paths if "NAME" not in path and not (ROOT / path.rstrip(".")).exists()
+    ] == []
 
 
 def test_an_author_need_not_read_more_than_this():

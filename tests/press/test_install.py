@@ -1,4 +1,4 @@
-"""The package without the book: what `pip install ./code` brings, what works with it, and what asks for more."""
+"""The package without the book: what it brings, what works with that, what asks for more."""
 
 import json
 import subprocess
@@ -15,14 +15,16 @@ from mixtures import relabel, switching
 
 pytestmark = pytest.mark.slow
 
-# what the package needs, and what these need, on one system or another; pip comes with the environment
+# what the package needs, and what these need, on one system or another
 NEEDS = {"arviz-stats", "h5netcdf", "h5py", "numpy", "scipy", "xarray"}
 THEIRS = {"packaging", "pandas", "python-dateutil", "six", "tzdata"}
 
 
 def ran(python, *argv, **options):
     """Run Python, with nothing on its path that is not installed."""
-    return subprocess.run([python, "-I", *map(str, argv)], capture_output=True, text=True, check=False, **options)
+    return subprocess.run(
+        [python, "-I", *map(str, argv)], capture_output=True, text=True, check=False, **options
+    )
 
 
 @pytest.fixture(scope="module")
@@ -37,13 +39,19 @@ def built(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def bare(built, tmp_path_factory):
-    """Return the Python of a fresh environment that has the package alone, in the versions that are pinned."""
+    """Return the Python of a fresh environment with the package alone, as it is pinned."""
     folder = tmp_path_factory.mktemp("bare")
-    pins = [line for line in (ROOT / "requirements.txt").read_text("utf-8").splitlines() if not line.startswith("-e")]
+    pins = [
+        line
+        for line in (ROOT / "requirements.txt").read_text("utf-8").splitlines()
+        if not line.startswith("-e")
+    ]
     (folder / "pins.txt").write_text("\n".join(pins), "utf-8")
     venv.create(folder / "venv", with_pip=True)
     python = folder / "venv/bin/python"
-    install = ran(python, "-m", "pip", "install", "--quiet", "--constraint", folder / "pins.txt", built[0])
+    install = ran(
+        python, "-m", "pip", "install", "--quiet", "--constraint", folder / "pins.txt", built[0]
+    )
     assert install.returncode == 0, install.stderr
     return python
 
@@ -55,7 +63,10 @@ def saved(tmp_path_factory):
     means = np.array([-2.0, 2.0]) + 0.2 * rng.normal(size=(4, 300, 2))
     means[3] = means[3, :, ::-1].copy()
     dims = ("chain", "draw", "component")
-    groups = {"posterior": xr.Dataset({"means": (dims, means)}), "observed_data": xr.Dataset({"y": ("obs", rng.normal(0, 2, 30))})}
+    groups = {
+        "posterior": xr.Dataset({"means": (dims, means)}),
+        "observed_data": xr.Dataset({"y": ("obs", rng.normal(0, 2, 30))}),
+    }
     tree = xr.DataTree.from_dict(groups)
     path = tmp_path_factory.mktemp("saved") / "trace.nc"
     tree.to_netcdf(path, engine="h5netcdf")
@@ -70,7 +81,12 @@ def test_wheel_and_source_hold_the_licence_of_the_code(built):
     with tarfile.open(source) as archive:
         (name,) = [name for name in archive.getnames() if name.endswith("/LICENSE")]
         texts.append(archive.extractfile(name).read().decode())
-    ours = (ROOT / "LICENSE").read_text("utf-8").split("1. The code: MIT License\n\n")[1].split("\n\n---")[0]
+    ours = (
+        (ROOT / "LICENSE")
+        .read_text("utf-8")
+        .split("1. The code: MIT License\n\n")[1]
+        .split("\n\n---")[0]
+    )
     assert texts == [f"MIT License\n\n{ours}\n"] * 2
 
 
@@ -88,10 +104,20 @@ def test_the_command_diagnoses_and_relabels_a_saved_trace(bare, saved, method, t
     argv = ("-m", "mixtures", "diagnose", path, "--relabel", method, "--to", out)
     there = ran(bare, *argv)
     assert (there.returncode, there.stderr) == (0, "")
-    assert there.stdout.startswith(f"{switching.diagnose(tree)}\n") and "\nNo sign of switching. " in there.stdout
-    p = relabel.memberships(tree, tree["observed_data/y"].to_numpy()) if method == "stephens" else None
+    assert (
+        there.stdout.startswith(f"{switching.diagnose(tree)}\n")
+        and "\nNo sign of switching. " in there.stdout
+    )
+    p = (
+        relabel.memberships(tree, tree["observed_data/y"].to_numpy())
+        if method == "stephens"
+        else None
+    )
     with xr.open_datatree(out, engine="h5netcdf") as found:
-        xr.testing.assert_equal(found["posterior"].to_dataset(), relabel.relabel(tree, method, probabilities=p)["posterior"].to_dataset())
+        xr.testing.assert_equal(
+            found["posterior"].to_dataset(),
+            relabel.relabel(tree, method, probabilities=p)["posterior"].to_dataset(),
+        )
 
 
 def test_traces_in_memory_are_diagnosed_and_relabelled(bare, saved):
@@ -101,27 +127,46 @@ import mixtures.switching, mixtures.relabel, mixtures.exact, xarray
 from mixtures import data, relabel, switching
 tree = xarray.open_datatree({str(saved[0])!r}, engine="h5netcdf").load()
 p = relabel.memberships(tree, tree["observed_data/y"].to_numpy())
-print(switching.diagnose(tree).verdict, switching.diagnose(relabel.relabel(tree, "stephens", probabilities=p)).verdict)
+done = relabel.relabel(tree, "stephens", probabilities=p)
+print(switching.diagnose(tree).verdict, switching.diagnose(done).verdict)
 print(mixtures.exact.barrier(data.simulate(8)) > 5)
 """
     told = ran(bare, "-c", code)
     assert told.stdout == "switching between chains no sign of switching\nTrue\n", told.stderr
 
 
-EXTRAS = {"models": "pymc", "transforms": "pymc", "sampling": "pymc", "variational": "pymc", "switching.law": "pymc", "census": "pymc",
-          "plots": "chapters", "claims": "chapters", "film": "chapters"}
+EXTRAS = {
+    "models": "pymc",
+    "transforms": "pymc",
+    "sampling": "pymc",
+    "variational": "pymc",
+    "switching.law": "pymc",
+    "census": "pymc",
+    "plots": "chapters",
+    "claims": "chapters",
+    "film": "chapters",
+}
 
 
 @pytest.mark.parametrize("module", EXTRAS)
 def test_what_needs_more_names_the_extra(bare, module):
     told = ran(bare, "-c", f"import mixtures.{module}")
     assert told.returncode == 1
-    assert f"pip install 'which-component[{EXTRAS[module]}]' brings it" in told.stderr.splitlines()[-1]
+    assert (
+        f"pip install 'which-component[{EXTRAS[module]}]' brings it" in told.stderr.splitlines()[-1]
+    )
 
 
 def test_zarr_is_an_extra_and_named(bare, saved, tmp_path):
     path, _ = saved
     (tmp_path / "trace.zarr").mkdir()
-    for argv in ((tmp_path / "trace.zarr",), (path, "--relabel", "order", "--to", tmp_path / "out.zarr")):
+    for argv in (
+        (tmp_path / "trace.zarr",),
+        (path, "--relabel", "order", "--to", tmp_path / "out.zarr"),
+    ):
         told = ran(bare, "-m", "mixtures", "diagnose", *argv)
-        assert told.returncode == 2 and "which-component[zarr]" in told.stderr and told.stderr.count("\n") == 1
+        assert (
+            told.returncode == 2
+            and "which-component[zarr]" in told.stderr
+            and told.stderr.count("\n") == 1
+        )

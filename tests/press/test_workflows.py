@@ -30,7 +30,15 @@ def form(schema, *files):
 
 def safety(folder):
     """Look for anything unsafe in workflows, without asking GitHub."""
-    return run(tool("zizmor"), "--offline", "--quiet", "--strict-collection", "--persona", "pedantic", folder)
+    return run(
+        tool("zizmor"),
+        "--offline",
+        "--quiet",
+        "--strict-collection",
+        "--persona",
+        "pedantic",
+        folder,
+    )
 
 
 def test_workflows_have_the_form_of_workflows():
@@ -40,7 +48,10 @@ def test_workflows_have_the_form_of_workflows():
 
 
 def test_other_files_for_github_have_their_forms():
-    for schema, name in (("dependabot", ".github/dependabot.yml"), ("citation-file-format", "CITATION.cff")):
+    for schema, name in (
+        ("dependabot", ".github/dependabot.yml"),
+        ("citation-file-format", "CITATION.cff"),
+    ):
         code, said = form(schema, ROOT / name)
         assert code == 0, said
 
@@ -130,8 +141,16 @@ def faults(folder):
     """Yield, in words, what is wrong with the workflows in a folder."""
     for path in sorted(folder.glob("*.yml")):
         flow = loaded(path.read_text("utf-8"))
-        unlimited = [f"{key}: no timeout" for key, job in flow["jobs"].items() if "timeout-minutes" not in job]
-        absent = [fault for job in flow["jobs"].values() for fault in (*missing(scripts(job)), *unknown(job))]
+        unlimited = [
+            f"{key}: no timeout"
+            for key, job in flow["jobs"].items()
+            if "timeout-minutes" not in job
+        ]
+        absent = [
+            fault
+            for job in flow["jobs"].values()
+            for fault in (*missing(scripts(job)), *unknown(job))
+        ]
         yield from (f"{path.name}: {fault}" for fault in (*unbound(flow), *absent, *unlimited))
 
 
@@ -150,8 +169,16 @@ FAULTS = {
     "no file tests/mutant.py": ("weekly.yml", "tests/mutants.py", "tests/mutant.py"),
     "no case link in the matrix": ("weekly.yml", "matrix.name == 'links'", "matrix.name == 'link'"),
     "no script .github/scripts/verified": ("book.yml", "scripts/verify", "scripts/verified"),
-    "verify: no sums comes from publish": ("book.yml", "needs.build.outputs.sums", "needs.publish.outputs.sums"),
-    "verify: no sum comes from build": ("book.yml", "needs.build.outputs.sums", "needs.build.outputs.sum"),
+    "verify: no sums comes from publish": (
+        "book.yml",
+        "needs.build.outputs.sums",
+        "needs.publish.outputs.sums",
+    ),
+    "verify: no sum comes from build": (
+        "book.yml",
+        "needs.build.outputs.sums",
+        "needs.build.outputs.sum",
+    ),
     "build: no step place": ("book.yml", "steps.site.", "steps.place."),
 }
 
@@ -168,7 +195,9 @@ def test_dependencies_are_tried_with_the_newest_and_the_oldest_and_the_pins_on_e
     assert (newest["resolution"], oldest["resolution"]) == ("highest", "lowest-direct")
     ours = (ROOT / ".python-version").read_text("utf-8").strip()
     assert newest["python"] == ours
-    wanted = tomllib.loads((ROOT / "code/pyproject.toml").read_text("utf-8"))["project"]["requires-python"]
+    wanted = tomllib.loads((ROOT / "code/pyproject.toml").read_text("utf-8"))["project"][
+        "requires-python"
+    ]
     assert wanted == f">={oldest['python']}"
     assert all(case["resolution"] == "" for case in pinned)
     assert sorted([ours, *(case["python"] for case in pinned)]) == ["3.12", "3.13", "3.14"]
@@ -197,6 +226,8 @@ def test_the_package_is_published_where_the_owner_has_asked_for_it_alone():
 
 
 def test_pages_to_verify_are_printed(site):
-    names = re.search(r"sha256sum (.+)\)$", (ROOT / ".github/workflows/book.yml").read_text("utf-8"), re.MULTILINE)[1].split()
+    names = re.search(
+        r"sha256sum (.+)\)$", (ROOT / ".github/workflows/book.yml").read_text("utf-8"), re.MULTILINE
+    )[1].split()
     assert {"index.html", "book/index.html"} < set(names)
     assert [name for name in names if not (site / name).is_file()] == []
