@@ -56,23 +56,9 @@ def one_core():
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
 
 
-def compiled(home):
+def compiled():
     """Return the pieces of machine code in PyTensor's cache."""
-    return set((home / ".pytensor").rglob("*.nbc"))
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory):
-    """Return a home in which nothing is compiled yet."""
-    return tmp_path_factory.mktemp("home")
-
-
-@pytest.fixture(scope="module")
-def first(home, tmp_path_factory):
-    """Build as a newcomer does, all cores and nothing compiled."""
-    copy = cloned(tmp_path_factory.mktemp("first") / "book")
-    environ = os.environ | {"HOME": str(home), "PYTHONPATH": str(copy / "code")}
-    return checkout.build(copy, env=environ)
+    return set((Path.home() / ".pytensor").rglob("*.nbc"))
 
 
 @pytest.fixture(scope="module")
@@ -82,24 +68,27 @@ def elsewhere(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def odd(home, elsewhere, tmp_path_factory):
+def odd(elsewhere, tmp_path_factory):
     """Return the environment of another machine, with no network and the copy's own code."""
     alone = tmp_path_factory.mktemp("alone")
     (alone / "sitecustomize.py").write_text(ALONE, "utf-8")
     paths = os.pathsep.join([str(alone), str(elsewhere / "code")])
     _, narrow, blas, _ = book.settings(ROOT)["bookbuild_machines"]
-    here = {"HOME": str(home), "PYTHONPATH": paths, "PYTHONHASHSEED": "1", "COLUMNS": "200"}
+    here = {"PYTHONPATH": paths, "PYTHONHASHSEED": "1", "COLUMNS": "200"}
     return os.environ | narrow | blas | here | {"LC_ALL": "C", "TZ": "Asia/Kathmandu"}
 
 
 @pytest.fixture(scope="module")
-def theirs(first, home, elsewhere, odd):
-    """Build that copy so, on one core, with machine code that is all found."""
-    found = compiled(home)
+def theirs(site, elsewhere, odd):
+    """Build that copy so, on one core, with machine code that is all found.
+
+    `.ci/run` begins with an empty home, so that there the book beside it has compiled everything.
+    """
+    found = compiled()
     assert found
-    site = checkout.build(elsewhere, env=odd, preexec_fn=one_core)
-    assert compiled(home) == found
-    return site
+    other = checkout.build(elsewhere, env=odd, preexec_fn=one_core)
+    assert compiled() == found, "not all was compiled when the book was built: `make clean book`"
+    return other
 
 
 def contents(site):
@@ -114,8 +103,8 @@ ROUNDED = {"book/identifiability.html", "book/variational.html", "book/ledger.ht
 PICTURE = re.compile(rb"_images/[0-9a-f]+")
 
 
-def test_a_build_elsewhere_that_finds_what_another_compiled_has_the_same_pages(first, theirs):
-    ours, theirs = contents(first), contents(theirs)
+def test_a_build_elsewhere_that_finds_what_another_compiled_has_the_same_pages(site, theirs):
+    ours, theirs = contents(site), contents(theirs)
     pages = {name for name in ours if name.endswith(".html")}
     assert pages == {name for name in theirs if name.endswith(".html")}
     without = [{name: PICTURE.sub(b"", one[name]) for name in pages} for one in (ours, theirs)]
@@ -123,6 +112,7 @@ def test_a_build_elsewhere_that_finds_what_another_compiled_has_the_same_pages(f
     assert unequal <= ROUNDED
     still = {name for name in ours if name.startswith("_static/") and not name.endswith(".png")}
     assert [name for name in still if ours[name] != theirs.get(name)] == []
+
 
 def test_it_is_the_code_of_the_copy_that_is_used_and_nobody_is_asked(elsewhere, odd):
     """Or the test above would say less than it seems to."""
