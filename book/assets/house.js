@@ -1,7 +1,10 @@
-// A link to a claim opens it.
+// A link to a claim opens what its mark does.
 const openClaim = () => {
-  const claim = location.hash.startsWith("#claim-") && document.getElementById(location.hash.slice(1));
-  if (claim) claim.open = true;
+  if (!location.hash.startsWith("#claim-")) return;
+  let mark = document.getElementById(location.hash.slice(1));
+  // several claims may share a mark, which stands behind the places of all but the first
+  while (mark && !mark.matches("button")) mark = mark.nextElementSibling;
+  mark?.popoverTargetElement?.showPopover();
 };
 addEventListener("hashchange", openClaim);
 document.addEventListener("DOMContentLoaded", openClaim);

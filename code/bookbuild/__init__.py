@@ -7,7 +7,7 @@ prints, ``takeaway`` makes notebooks, EPUB and PDF; `checkout` is what all of th
 
 from bookbuild import checkout
 from bookbuild.execute import cache, run
-from bookbuild.pages import bundle, figures, formulas, head, ledger, mend
+from bookbuild.pages import bundle, figures, formulas, head, ledger, mend, sentences
 from bookbuild.takeaway import notebooks, printed
 
 # what happens in a build, in its order
@@ -16,7 +16,9 @@ EVENTS = {
     "builder-inited": [notebooks.gather],
     "env-get-outdated": [ledger.borrowers],
     "env-before-read-docs": [run.prepare],
-    "doctree-resolved": [mend.set_minus],
+    "doctree-read": [sentences.join],
+    "env-updated": [sentences.refuse],
+    "doctree-resolved": [ledger.fill, mend.set_minus],
     "html-page-context": [figures.reserve, mend.mend, head.describe],
     "build-finished": [figures.shorten, head.write, mend.tidy, notebooks.publish],
 }
@@ -39,6 +41,8 @@ def setup(app):
             app.connect(event, handler)
     for apart in APART:
         app.connect(*apart)
+    app.add_node(sentences.Mark, html=(sentences.print_mark, None))
+    app.add_role("claim", sentences.role)
     app.add_directive("ledger", ledger.LedgerDirective)
     app.add_directive("build-facts", ledger.FactsDirective)
     app.add_directive("take-away", printed.TakeAwayDirective)

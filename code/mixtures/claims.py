@@ -16,6 +16,7 @@ import html
 import math
 import numbers
 import os
+import re
 from collections.abc import Collection
 from typing import Any, SupportsFloat
 
@@ -29,6 +30,9 @@ type Value = str | SupportsFloat
 
 # standard errors between a number and the edge of what its sentence says
 ROOM = 5
+
+# a measured value in a sentence
+_MEASURED = re.compile(r"\{([\w-]+)(?::([^{}]*))?\}")
 
 _chapter = "(no chapter)"
 _names: dict[str, str] = {}
@@ -103,7 +107,8 @@ def claim(
     exact : bool
         Whether no sampling seed moves the number.
     says : str
-        The sentence.
+        The sentence, as the page has it before the mark ``{claim}`name` ``. Where the page prints a
+        measured value, ``{name:.2f}`` stands for it.
 
     Raises
     ------
@@ -113,6 +118,11 @@ def claim(
     """
     error = _error(name, value, se, of, exact)
     record = _record(name, value, expected, within, above, below, one_of, error, of, says)
+    known = _values | {name: record["value"]}
+    # braces of a formula hold no name of a claim
+    record["says"] = _MEASURED.sub(
+        lambda found: _written(known, *found.groups()) if found[1] in known else found[0], says
+    )
     previous = _names.setdefault(name, says)
     if previous != says:
         raise ValueError(f"name: {name!r} is already the name of the claim {previous!r}")
@@ -139,7 +149,12 @@ def measured(name: str, form: str = "") -> str:
     str
         An ellipsis where the claim has not been measured yet.
     """
-    value = f"{_values[name]:{form}}" if name in _values else "…"
+    return _written(_values, name, form)
+
+
+def _written(values: dict[str, str | float], name: str, form: str | None) -> str:
+    """Write a value as the prose does, or an ellipsis where there is none."""
+    value = f"{values[name]:{form or ''}}" if name in values else "…"
     return f"−{value[1:]}" if value.startswith("-") else value
 
 

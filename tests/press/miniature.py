@@ -27,7 +27,7 @@ kernelspec:
 CHAPTER = HEAD + """
 # Chapter {name}
 
-The width is {{glue:text}}`{name}-width:.2f`, give or take.
+The width of {name} is {{glue:text}}`{name}-width:.2f`, give or take.{{claim}}`{name}-width`
 
 Chapter one says {{glue:text}}`one.md::one-width:.2f`.
 
@@ -42,7 +42,7 @@ from mixtures.claims import begin, claim
 begin("{name}")
 print("the width is", tiny.WIDTH)
 claim("{name}-width", tiny.WIDTH, expected=1.2, within=0.1, exact=True,
-      says="The width is about 1.2.")
+      says="The width of {name} is {{{name}-width:.2f}}, give or take.")
 with Path("../runs").open("a") as runs:
     runs.write("{name}\\n")
 ```
@@ -144,7 +144,7 @@ class Book:
         return cells, [row.a["href"] for row in rows]
 
 
-LEDGER = [[name, "The width is about 1.2.", "1.25", "1.20 ± 0.1", "exact", ""] for name in CHAPTERS]
+LEDGER = [[name, f"The width of {name} is 1.25, give or take.", "1.25", "1.20 ± 0.1", "exact", ""] for name in CHAPTERS]
 
 
 def site(book):

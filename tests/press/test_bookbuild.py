@@ -36,7 +36,7 @@ def test_claims_are_glued_and_listed_with_links_that_work(book):
     assert rows == LEDGER
     assert places == [f"{name}.html#claim-{name}-width" for name in CHAPTERS]
     for name in CHAPTERS:
-        assert len(book.page(name).select(f"details#claim-{name}-width")) == 1
+        assert len(book.page(name).select(f"button#claim-{name}-width")) == 1
         assert book.page(name).select_one(".pasted-text").text == "1.25"
 
 
@@ -187,7 +187,7 @@ def test_false_claims_and_faults_are_named_at_once_by_every_build(book):
         ("book/two.md", "with Path", thin + 'raise RuntimeError("no ink")\nwith Path'),
         ("book/three.md", "expected=1.2", "expected=3.2")]
     named = [
-        "book/one.md: claim one-width: 'The width is about 1.2.' is not true: measured 1.25, "
+        "book/one.md: claim one-width: 'The width of one is 1.25, give or take.' is not true: measured 1.25, "
         "expected 2.20 ± 0.1",
         "book/two.md: claim thin: 'It is positive.' is not true: ",
         "it holds by 2.0 standard errors, and 5 are asked",
@@ -199,6 +199,23 @@ def test_false_claims_and_faults_are_named_at_once_by_every_build(book):
         refused(book, edits, named, *options)
     # a false sentence stopped none: what has run to its end is kept, and not run again
     assert book.ran() == ["one", "three"]
+
+
+def test_sentences_and_claims_that_part_are_all_named(book):
+    edits = [
+        ("book/one.md", "The width of one is {glue", "The height of one is {glue"),
+        ("book/two.md", "{claim}`two-width`", ""),
+        ("book/three.md", "{claim}`three-width`", "{claim}`three-width three-height`")]
+    named = [
+        "book/one.md: claim one-width says 'The width of one is 1.25, give or take.', and the page "
+        "says 'The height of one is 1.25, give or take.'",
+        "book/two.md: claim two-width: no sentence of the page ends in {claim}`two-width`",
+        "book/three.md: {claim}`three-height` ends the sentence 'The width of three is 1.25, give or "
+        "take.', and no such claim is made"]
+    for _ in range(2):
+        refused(book, edits, named, *STRICT)
+    book.printed()
+    assert book.ledger()[0] == LEDGER
 
 
 def test_claims_astray_are_all_named(book):

@@ -9,6 +9,7 @@ from sphinx.util.docutils import SphinxDirective
 
 from bookbuild import checkout
 from bookbuild.execute import cache, faults
+from bookbuild.pages import sentences
 
 HEADS = ["chapter", "claim", "measured", "expected", "kind", "margin"]
 # pages that show what others have measured
@@ -60,11 +61,36 @@ def table(heads, rows, name):
     return nodes.table("", group, classes=[name], support_smartquotes=False)
 
 
+def fill(app, doctree, docname):
+    """Put into the ledger the sentences of the pages, formulas and all."""
+    rows = [line for line in doctree.findall(nodes.inline) if "claim" in line]
+    if not rows:
+        return
+    said = {}
+    for page in checkout.pages(app.srcdir):
+        for mark in app.env.get_doctree(page).findall(sentences.Mark):
+            said |= {record["name"]: mark["sentence"] for record in mark["records"]}
+    for row in rows:
+        if words := said.get(row["claim"][1]):
+            row.children = []
+            row += [part for word in words for part in _bare(word)]
+
+
+def _bare(node):
+    """Return a node without links and such: text and formulas, in the style they have."""
+    kept = nodes.Text, nodes.math, nodes.emphasis, nodes.strong, nodes.literal
+    if isinstance(node, kept):
+        return [node.deepcopy()]
+    return [part for child in node.children for part in _bare(child)]
+
+
 def _row(page, claim):
     place = f"{page}#claim-{claim['name']}"
     link = nodes.reference("", claim["chapter"], refuri=place, internal=True)
     # no seed moves what is exact; what never varied is further than any number of standard errors
     far = "∞" if claim["margin"] is None else f"{claim['margin']:.1f}"
     margin = "" if claim["kind"] == "exact" else far
-    words = (claim["says"], claim["measured"], claim["expected"], claim["kind"], margin)
-    return [link, *map(nodes.Text, words)]
+    words = (claim["measured"], claim["expected"], claim["kind"], margin)
+    # `fill` puts the sentence here, as its page has it, when all pages have been read
+    says = nodes.inline("", claim["says"], claim=(claim["chapter"], claim["name"]))
+    return [link, says, *map(nodes.Text, words)]

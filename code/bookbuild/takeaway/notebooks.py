@@ -21,7 +21,7 @@ DATA = re.compile(r"\"(data/[\w.-]+)\"")
 HOME = re.compile(r'(href=")(?=[\w-]+\.html)')
 # what a folded cell shows of itself is its first line
 FOLDED = {"remove-input": "checks of what the text says", "hide-input": "code of the figure"}
-FOLDED["hide-cell"] = "solution"
+FOLDED |= {"hide-cell": "solution", "remove-cell": FOLDED["remove-input"]}
 DOWNLOADS = {"": (".ipynb", "Download the notebook, to run")}
 DOWNLOADS["-executed"] = (".ipynb, executed", "Download the notebook with its outputs")
 # what stands above a notebook

@@ -147,7 +147,7 @@ def _still(chapter):
 
 
 def _mark_claims(book):
-    """Turn the marks of claims into a line of ticks that lead to their lines in the ledger."""
+    """Turn the marks of claims into links to their lines in the ledger."""
     new = BeautifulSoup("", "html.parser").new_tag
     lines = {}
     for chapter in book:
@@ -157,13 +157,9 @@ def _mark_claims(book):
     for chapter in book:
         # from the top of the site, as a page in a folder sees it
         up = "../" * chapter.path.count("/")
-        for cell in chapter.article.select(".cell_output:has(.claim)"):
-            checked = new("p", attrs={"class": "checked"})
-            checked.append("Checked at this build:")
-            for claim in cell.select(".output > .claim"):
-                line = f"ledger-{claim['id']}"
-                marks = {"id": claim["id"], "href": f"{up}{lines[line]}#{line}"}
-                marks["aria-label"] = claim.summary["title"]
-                claim.parent.decompose()
-                checked.extend([" ", new("a", attrs=marks, string="✓")])
-            cell.append(checked)
+        for told in chapter.article.select(".measured"):
+            told.decompose()
+        for mark in chapter.article.select("button.claim"):
+            line = f"ledger-{mark['id']}"
+            attributes = {"id": mark["id"], "href": f"{up}{lines[line]}#{line}", "class": "claim"}
+            mark.replace_with(new("a", attrs=attributes | {"title": mark["title"]}, string="✓"))

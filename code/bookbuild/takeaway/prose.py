@@ -164,6 +164,9 @@ class Prose:
         who = " and ".join(names) if len(names) < 3 else f"{names[0]} *et al.*"
         return who, entry.fields["year"]
 
+    def _claim(self, text):
+        return ""
+
     def _glue_text(self, text):
         page, name, form = VALUE.fullmatch(text).groups()
         if self.numbers is None:
