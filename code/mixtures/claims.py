@@ -7,9 +7,8 @@ and names them all.
 many of several independent trials something happened, and *sampled* otherwise. A sentence about a
 sampled or counted number holds only if it would still hold with the number `ROOM` standard errors
 nearer to where the sentence becomes false. So a false sentence passes once in three million builds
-at the most, and a true one that was measured well enough does not hang on its seed. ``make claims``
-measures how well: it asks for five more standard deviations, over seeds and machines, between what
-is measured and what would be refused.
+at the most, and a true one that was measured well enough does not hang on its seed: ``make claims``
+asks for five more standard deviations, over seeds and machines.
 """
 
 import html
@@ -34,8 +33,7 @@ ROOM = 5
 # a measured value in a sentence
 _MEASURED = re.compile(r"\{([\w-]+)(?::([^{}]*))?\}")
 
-_chapter = "(no chapter)"
-_names: dict[str, str] = {}
+_chapter, _names = "(no chapter)", dict[str, str]()
 _values: dict[str, str | float] = {}
 
 
@@ -107,8 +105,7 @@ def claim(
     exact : bool
         Whether no sampling seed moves the number.
     says : str
-        The sentence, as the page has it before the mark ``{claim}`name` ``. Where the page prints a
-        measured value, ``{name:.2f}`` stands for it.
+        The sentence that ends in the mark ``{claim}`name` ``; ``{name:.2f}`` is a printed value.
 
     Raises
     ------
@@ -120,9 +117,7 @@ def claim(
     record = _record(name, value, expected, within, above, below, one_of, error, of, says)
     known = _values | {name: record["value"]}
     # braces of a formula hold no name of a claim
-    record["says"] = _MEASURED.sub(
-        lambda found: _written(known, *found.groups()) if found[1] in known else found[0], says
-    )
+    record["says"] = _MEASURED.sub(lambda at: _written(known, at[1], at[2], at[0]), says)
     previous = _names.setdefault(name, says)
     if previous != says:
         raise ValueError(f"name: {name!r} is already the name of the claim {previous!r}")
@@ -152,9 +147,8 @@ def measured(name: str, form: str = "") -> str:
     return _written(_values, name, form)
 
 
-def _written(values: dict[str, str | float], name: str, form: str | None) -> str:
-    """Write a value as the prose does, or an ellipsis where there is none."""
-    value = f"{values[name]:{form or ''}}" if name in values else "…"
+def _written(values: dict[str, Any], name: str, form: str | None, without: str = "…") -> str:
+    value = f"{values[name]:{form or ''}}" if name in values else without
     return f"−{value[1:]}" if value.startswith("-") else value
 
 
@@ -184,7 +178,6 @@ def _error(name: str, value: Any, se: Any, of: Any, exact: bool) -> float | None
 
 
 def _wrong(argument: str, name: str, says: str) -> ValueError:
-    """Return the error of a call that is malformed."""
     return ValueError(f"{argument}: claim {name}: {says}")
 
 
@@ -277,17 +270,10 @@ def _fault(record: dict[str, Any]) -> str:
 
 
 def _shown(record: dict[str, Any]) -> str:
-    """Return what a claim shows: on a page a mark that opens, in a notebook the sentence too."""
-    says, figures = record["says"], f"Not true here: {record['fault']}."
-    if record["holds"]:
-        figures = f"Measured: {record['measured']}; expected: {record['expected']}."
-    sentence, figures = html.escape(says), html.escape(figures)
-    mark = "✓" if record["holds"] else "✗"
-    # no page is printed with a false one; a notebook has no style of the book's
-    red = "" if record["holds"] else ' open style="color: #c00000"'
-    says = f'{mark}<span class="says"> {sentence}</span>'
-    summary = f'<summary title="{sentence} {figures}">{says}</summary>'
-    return f'<details class="claim" id="claim-{record["name"]}"{red}>{summary}{figures}</details>'
+    """Return what a notebook shows: the sentence and what was measured, in red if it is false."""
+    mark, colour = ("✓", "inherit") if record["holds"] else ("✗ not true here:", "#c00000")
+    line = html.escape(f"{mark} {record['says']} ({record['fault'] or record['measured']})")
+    return f'<div class="claim" style="color: {colour}">{line}</div>'
 
 
 def _plain(argument: str, name: str, value: Any, finite: bool = True) -> Any:

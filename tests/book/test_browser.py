@@ -204,31 +204,32 @@ def test_ledger_link_opens_its_claim(browser, server):
     with opened(browser, "light") as (page, listener):
         page.goto(f"{server}/book/ledger.html")
         row = page.locator("table.ledger tbody tr").nth(5)
-        says = row.locator("td").nth(1).inner_text()
+        measured = row.locator("td").nth(2).inner_text()
         row.locator("a").click()
         page.wait_for_url(re.compile("#claim-"))
-        claim = page.locator(f"[id='{urlsplit(page.url).fragment}']")
-        assert claim.evaluate("(one) => one.open")
-        assert says in claim.inner_text()
-        assert page.locator("details.claim[open]").count() == 1
+        until(page, "() => document.querySelectorAll('.measured:popover-open').length === 1")
+        assert measured in page.locator(".measured:popover-open").inner_text()
         assert listener.errors == []
 
 
-def test_tick_opens_its_sentence_and_closes_it(browser, server):
+def test_mark_opens_what_was_measured_and_closes_it_by_touch_and_by_keyboard(browser, server):
     with opened(browser, "telephone") as (page, listener):
         page.goto(f"{server}/book/mixture.html")
-        claim = page.locator("details.claim").first
-        tick = claim.locator("summary")
-        assert not claim.evaluate("(one) => one.open")
-        tick.tap()
-        assert claim.evaluate("(one) => one.open")
-        assert tick.get_attribute("title") in claim.inner_text().replace("\n", " ")
+        mark, told = page.locator("button.claim").first, page.locator(".measured").first
+        assert told.is_hidden()
+        mark.tap()
+        assert told.is_visible()
+        assert told.inner_text().startswith("Measured: ")
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-        tick.tap()
-        assert not claim.evaluate("(one) => one.open")
-        name = page.locator("details.claim").nth(1).get_attribute("id")
-        page.evaluate("(name) => { location.hash = name }", name)
-        until(page, "(name) => document.getElementById(name).open", arg=name)
+        page.keyboard.press("Escape")
+        assert told.is_hidden()
+        mark.focus()
+        page.keyboard.press("Enter")
+        assert told.is_visible()
+        mark.tap()
+        assert told.is_hidden()
+        page.evaluate("(name) => { location.hash = name }", mark.get_attribute("id"))
+        told.wait_for(state="visible")
         assert listener.errors == []
 
 

@@ -158,7 +158,7 @@ def test_law_is_the_one_that_the_book_measures(still, site):
     found = moved(still, "data=8")
     law = found["law"]
     for name in ("front", "slope"):
-        said = chapter.select_one(f"#claim-law-{name}").text
+        said = chapter.select_one(f"#measured-law-{name}").text
         measured = re.search(r"Measured: ([\d.]+) \(se", said)[1]
         assert law[name] == pytest.approx(float(measured), abs=1e-3)
     assert found["rate"] == pytest.approx(law["front"] * np.exp(-law["slope"] * found["barrier"]))

@@ -144,7 +144,9 @@ class Book:
         return cells, [row.a["href"] for row in rows]
 
 
-LEDGER = [[name, f"The width of {name} is 1.25, give or take.", "1.25", "1.20 ± 0.1", "exact", ""] for name in CHAPTERS]
+LEDGER = [
+    [name, f"The width of {name} is 1.25, give or take.", "1.25", "1.20 ± 0.1", "exact", ""]
+    for name in CHAPTERS]
 
 
 def site(book):

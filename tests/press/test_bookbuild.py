@@ -187,8 +187,8 @@ def test_false_claims_and_faults_are_named_at_once_by_every_build(book):
         ("book/two.md", "with Path", thin + 'raise RuntimeError("no ink")\nwith Path'),
         ("book/three.md", "expected=1.2", "expected=3.2")]
     named = [
-        "book/one.md: claim one-width: 'The width of one is 1.25, give or take.' is not true: measured 1.25, "
-        "expected 2.20 ± 0.1",
+        "book/one.md: claim one-width: 'The width of one is 1.25, give or take.' is not true: "
+        "measured 1.25, expected 2.20 ± 0.1",
         "book/two.md: claim thin: 'It is positive.' is not true: ",
         "it holds by 2.0 standard errors, and 5 are asked",
         "book/two.md: RuntimeError: no ink",
@@ -210,8 +210,8 @@ def test_sentences_and_claims_that_part_are_all_named(book):
         "book/one.md: claim one-width says 'The width of one is 1.25, give or take.', and the page "
         "says 'The height of one is 1.25, give or take.'",
         "book/two.md: claim two-width: no sentence of the page ends in {claim}`two-width`",
-        "book/three.md: {claim}`three-height` ends the sentence 'The width of three is 1.25, give or "
-        "take.', and no such claim is made"]
+        "book/three.md: {claim}`three-height` ends the sentence 'The width of three is 1.25, give "
+        "or take.', and no such claim is made"]
     for _ in range(2):
         refused(book, edits, named, *STRICT)
     book.printed()

@@ -164,13 +164,13 @@ def test_epub_runs_nothing_and_hides_nothing(articles):
 
 def test_epub_marks_of_claims_lead_to_the_ledger(articles, pages):
     rows = {row["id"]: row for row in articles["book/ledger"].select("table.ledger tbody tr")}
-    marks = [mark for article in articles.values() for mark in article.select(".checked a")]
-    claims = [claim["id"] for page in pages.values() for claim in page.select("details.claim")]
+    marks = [mark for article in articles.values() for mark in article.select("a.claim")]
+    claims = [claim["id"] for page in pages.values() for claim in page.select("button.claim")]
     assert [mark["id"] for mark in marks] == claims
     for mark in marks:
         row = rows[urldefrag(mark["href"])[1]]
         assert row.a["href"].endswith(f".xhtml#{mark['id']}")
-        assert row("td")[1].text.strip() in mark["aria-label"]
+        assert row("td")[2].text.strip() in mark["title"]
 
 
 def test_explorer_is_told_of_instead(articles, site):

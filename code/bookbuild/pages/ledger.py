@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections import Counter
 from pathlib import Path
 
 from docutils import nodes
@@ -17,16 +18,18 @@ BORROWS = re.compile(r"^```\{ledger\}|\{glue:\w+\}`\w+\.md::", re.MULTILINE)
 
 
 class LedgerDirective(SphinxDirective):
-    """``{ledger}``: the table of all claims, in the order of the book."""
+    """``{ledger}``: how many claims there are, and the table of all, in the order of the book."""
 
     def run(self):
-        """Return the table."""
-        app, rows = self.env.app, []
+        """Return a paragraph and the table."""
+        app, claims, rows = self.env.app, [], []
         for page in checkout.pages(app.srcdir):
             place = app.builder.get_relative_uri(self.env.docname, page)
             notebook = cache.executed(app, page) or {"cells": []}
-            rows += [_row(place, claim) for claim in faults.claims(faults.outputs(notebook))]
-        return [table(HEADS, rows, "ledger")]
+            made = faults.claims(faults.outputs(notebook))
+            claims += made
+            rows += [_row(place, claim) for claim in made]
+        return [nodes.paragraph("", summary(claims)), table(HEADS, rows, "ledger")]
 
 
 class FactsDirective(SphinxDirective):
@@ -46,6 +49,17 @@ def borrowers(app, env, added, changed, removed):
         return []
     texts = {page: Path(env.doc2path(page)).read_text("utf-8") for page in env.found_docs}
     return [page for page, text in texts.items() if BORROWS.search(text)]
+
+
+def summary(claims):
+    """Say how many claims there are, of which kinds, and which of them is nearest to refusal."""
+    kinds = Counter(claim["kind"] for claim in claims)
+    count = ", ".join(f"{number} {kind}" for kind, number in kinds.most_common())
+    said = f"{len(claims)} claims: {count}."
+    if thin := [claim for claim in claims if claim["margin"] is not None]:
+        least = min(thin, key=lambda claim: claim["margin"])
+        said += f" The thinnest margin is {least['margin']:.1f}, of a claim in {least['chapter']}."
+    return said
 
 
 def table(heads, rows, name):

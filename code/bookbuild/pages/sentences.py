@@ -1,8 +1,8 @@
 """Measured sentences: each ends in a mark, which opens to what this build measured.
 
-At the end of a sentence ``{claim}`name other-name` `` stands for claims that its chapter makes. Each
-of them quotes the sentence. Where the page and a claim say different things, where a claim has no
-sentence or a mark no claim, the book is refused: who edits one of the two has to look at the other.
+At the end of a sentence ``{claim}`name other` `` stands for claims that its chapter makes, and that
+quote the sentence. Where page and claim say different things, where a claim has no sentence or a
+mark no claim, the book is refused: who edits one of the two has to look at the other.
 """
 
 import csv
@@ -21,7 +21,7 @@ IN_ALT = re.compile(r"\{claim\}`([^`]*)`")
 
 
 class Mark(nodes.Inline, nodes.Element):
-    """The mark at a sentence's end: ``names`` of claims, their ``records``, and its ``sentence``."""
+    """The mark at a sentence's end: its ``sentence``, ``names`` of claims and their ``records``."""
 
 
 def role(kind, raw, text, line, inliner, options=None, content=None):
@@ -31,22 +31,22 @@ def role(kind, raw, text, line, inliner, options=None, content=None):
 
 def join(app, doctree):
     """Give each mark of a page its claims; note where the page and its claims disagree."""
-    notebook = cache.executed(app, app.env.docname)
-    records = {claim["name"]: claim for claim in faults.claims(faults.outputs(notebook or {"cells": []}))}
-    wrong, left = [], dict(records)
+    ran = cache.executed(app, app.env.docname) or {"cells": []}
+    records = {claim["name"]: claim for claim in faults.claims(faults.outputs(ran))}
+    wrong, left = [], set(records)
     for mark in [*doctree.findall(Mark), *_of_pictures(doctree)]:
         mark["sentence"] = mark.get("sentence") or sentence(mark)
+        mark["records"] = [records[name] for name in mark["names"] if name in records]
         said = plain(mark["sentence"])
         for name in mark["names"]:
-            if name not in records:
-                wrong.append(f"{{claim}}`{name}` ends the sentence {said!r}, and no such claim is made")
-            elif plain([nodes.Text(records[name]["says"])]) != said:
-                wrong.append(f"claim {name} says {records[name]['says']!r}, and the page says {said!r}")
-            left.pop(name, None)
-        mark["records"] = [records[name] for name in mark["names"] if name in records]
+            at, says = f"{{claim}}`{name}`", records.get(name, {}).get("says")
+            if says is None:
+                wrong.append(f"{at} ends the sentence {said!r}, and no such claim is made")
+            elif plain([nodes.Text(says)]) != said:
+                wrong.append(f"claim {name} says {says!r}, and the page says {said!r}")
+        left -= set(mark["names"])
     wrong += [f"claim {name}: no sentence of the page ends in {{claim}}`{name}`" for name in left]
-    parted = app.env.__dict__.setdefault("bookbuild_parted", {})
-    parted[app.env.docname] = wrong
+    app.env.__dict__.setdefault("bookbuild_parted", {})[app.env.docname] = wrong
 
 
 def refuse(app, env):
@@ -109,7 +109,7 @@ def words(record, asked=None):
 
 
 def asked_before(app):
-    """Return, by claim, what ``make claims`` last wrote on this machine; nothing if it was not run."""
+    """Return, by claim, what ``make claims`` last wrote on this machine, if it did."""
     path = Path(app.outdir).parent / "claims.csv"
     if not path.exists():
         return {}
@@ -125,9 +125,10 @@ def print_mark(translator, mark):
     if not names:
         raise nodes.SkipNode
     places = "".join(f'<span id="claim-{name}"></span>' for name in names[1:])
+    opens = f'id="claim-{names[0]}" type="button" popovertarget="measured-{names[0]}"'
+    named = f'aria-label="what was measured" title="{escape(" ".join(told))}"'
     lines = "<br>".join(map(escape, told))
     translator.body.append(
-        f'{places}<button class="claim" id="claim-{names[0]}" type="button" '
-        f'popovertarget="measured-{names[0]}" aria-label="measured" title="{escape(told[0])}">✓'
-        f'</button><span class="measured" id="measured-{names[0]}" popover>{lines}</span>')
+        f'{places}<button class="claim" {opens} {named}>✓</button>'
+        f'<span class="measured" id="measured-{names[0]}" popover>{lines}</span>')
     raise nodes.SkipNode
