@@ -9,7 +9,7 @@ import subprocess
 import pytest
 from bookbuild import checkout as press
 from bookbuild.execute import cache, faults
-from bookbuild.pages import ledger, mend
+from bookbuild.pages import ledger, mend, sentences
 from checkout import ROOT
 from docutils import nodes
 
@@ -231,3 +231,48 @@ def test_table_has_a_head_and_one_paragraph_an_entry():
     assert [entry.astext() for entry in head.findall(nodes.entry)] == ["x", "y"]
     assert [[entry.astext() for entry in row] for row in body] == [["a", "b"], ["d", "e"]]
     assert all(isinstance(entry[0], nodes.paragraph) for entry in table.findall(nodes.entry))
+
+
+# The sentence that a mark ends
+
+
+def marked(*before, names=("a",)):
+    """Return a mark at the end of a paragraph of some texts and nodes."""
+    parts = [nodes.Text(part) if isinstance(part, str) else part for part in before]
+    mark = sentences.Mark(names=list(names))
+    nodes.paragraph("", "", *parts, mark)
+    return mark
+
+
+@pytest.mark.parametrize(("before", "said"), [
+    (["It is so."], "It is so."),
+    (["First. It is  so, by 0.5 nats."], "It is so, by 0.5 nats."),
+    (["No? “It is so.”"], '"It is so."'),
+    (["About R. Neal et al. and others it is so."], "Neal et al. and others it is so."),
+    (["(First. It is (so).)"], "It is (so)."),
+    (["Where ", nodes.math("", r"\mu_1 < \mu_2"), ", ", nodes.strong("", "it"), " is −1."],
+     r"Where $\mu_1 < \mu_2$, it is -1."),
+    (["One.", sentences.Mark(names=["b"]), " Two", nodes.emphasis("", " is. so"), "."],
+     "Two is. so."),
+    (["One. ", nodes.emphasis("", "Two"), " is so."], "Two is so."),
+])
+def test_a_mark_ends_the_sentence_before_it(before, said):
+    assert sentences.plain(sentences.sentence(marked(*before))) == said
+
+
+def test_a_mark_in_an_alternative_text_goes_to_the_caption():
+    picture = nodes.image("", alt="Two hills. One is higher.{claim}`a b` A line.")
+    figure = nodes.figure("", picture, nodes.caption("", "Hills."))
+    (mark,) = sentences._of_pictures(figure)
+    assert picture["alt"] == "Two hills. One is higher. A line."
+    assert mark["names"] == ["a", "b"] and mark.parent is figure[1]
+    assert sentences.plain(mark["sentence"]) == "One is higher."
+
+
+def test_the_ledger_says_how_many_claims_there_are_and_which_is_thinnest():
+    claims = [{"kind": "exact", "margin": None, "chapter": "a"},
+              {"kind": "sampled", "margin": 7.26, "chapter": "b"},
+              {"kind": "sampled", "margin": 9.0, "chapter": "c"}]
+    assert ledger.summary(claims) == (
+        "3 claims: 2 sampled, 1 exact. The thinnest margin is 7.3, of a claim in b.")
+    assert ledger.summary(claims[:1]) == "1 claims: 1 exact."

@@ -18,10 +18,15 @@ BORROWS = re.compile(r"^```\{ledger\}|\{glue:\w+\}`\w+\.md::", re.MULTILINE)
 
 
 class LedgerDirective(SphinxDirective):
-    """``{ledger}``: how many claims there are, and the table of all, in the order of the book."""
+    """``{ledger}``: the table of all claims, in the order of the book.
+
+    ``{ledger} summary`` is a sentence on how many there are instead.
+    """
+
+    optional_arguments = 1
 
     def run(self):
-        """Return a paragraph and the table."""
+        """Return the table or a paragraph."""
         app, claims, rows = self.env.app, [], []
         for page in checkout.pages(app.srcdir):
             place = app.builder.get_relative_uri(self.env.docname, page)
@@ -29,7 +34,9 @@ class LedgerDirective(SphinxDirective):
             made = faults.claims(faults.outputs(notebook))
             claims += made
             rows += [_row(place, claim) for claim in made]
-        return [nodes.paragraph("", summary(claims)), table(HEADS, rows, "ledger")]
+        if self.arguments == ["summary"]:
+            return [nodes.paragraph("", summary(claims))]
+        return [table(HEADS, rows, "ledger")]
 
 
 class FactsDirective(SphinxDirective):
