@@ -249,6 +249,7 @@ def marked(*before, names=("a",)):
     (["First. It is  so, by 0.5 nats."], "It is so, by 0.5 nats."),
     (["No? “It is so.”"], '"It is so."'),
     (["About R. Neal et al. and others it is so."], "Neal et al. and others it is so."),
+    (["First.", "\n", "It", "\n", "is so."], "It is so."),
     (["(First. It is (so).)"], "It is (so)."),
     (["Where ", nodes.math("", r"\mu_1 < \mu_2"), ", ", nodes.strong("", "it"), " is −1."],
      r"Where $\mu_1 < \mu_2$, it is -1."),

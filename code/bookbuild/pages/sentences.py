@@ -8,6 +8,7 @@ mark no claim, the book is refused: who edits one of the two has to look at the 
 import csv
 import re
 from html import escape
+from itertools import groupby
 from pathlib import Path
 
 from docutils import nodes
@@ -72,14 +73,18 @@ def _of_pictures(doctree):
 
 def sentence(mark):
     """Return the nodes of the sentence that a mark ends."""
-    found = []
-    for node in reversed(mark.parent.children[: mark.parent.index(mark)]):
-        if isinstance(node, Mark):
-            break
-        if isinstance(node, nodes.Text) and (ends := [*END.finditer(node)]):
-            found.append(nodes.Text(node[ends[-1].end() :]))
-            break
-        found.append(node.deepcopy())
+    before, found = mark.parent.children[: mark.parent.index(mark)], []
+    for are_words, some in groupby(reversed(before), lambda node: isinstance(node, nodes.Text)):
+        some = [*some]
+        if are_words:
+            # each line of a page is a text of its own
+            some = [nodes.Text("".join(reversed(some)))]
+        for node in some:
+            if isinstance(node, Mark):
+                return found[::-1]
+            if are_words and (ends := [*END.finditer(node)]):
+                return [nodes.Text(node[ends[-1].end() :]), *found[::-1]]
+            found.append(node.deepcopy())
     return found[::-1]
 
 
