@@ -100,7 +100,8 @@ def fill(app, doctree, docname):
 def _bare(node):
     """Return a node without links and such: text and formulas, in the style they have."""
     kept = nodes.Text, nodes.math, nodes.emphasis, nodes.strong, nodes.literal
-    if isinstance(node, kept):
+    # `mend` gives a pasted number its minus
+    if isinstance(node, kept) or "pasted-text" in node.get("classes", ()):
         return [node.deepcopy()]
     return [part for child in node.children for part in _bare(child)]
 

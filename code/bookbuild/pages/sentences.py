@@ -133,7 +133,8 @@ def print_mark(translator, mark):
     opens = f'id="claim-{names[0]}" type="button" popovertarget="measured-{names[0]}"'
     named = f'aria-label="what was measured" title="{escape(" ".join(told))}"'
     lines = "<br>".join(map(escape, told))
+    # a word joiner: no line begins with a mark
     translator.body.append(
-        f'{places}<button class="claim" {opens} {named}>✓</button>'
+        f'{places}&#8288;<button class="claim" {opens} {named}>✓</button>'
         f'<span class="measured" id="measured-{names[0]}" popover>{lines}</span>')
     raise nodes.SkipNode
