@@ -7,6 +7,7 @@ import sys
 import unicodedata
 import xml.etree.ElementTree as ET
 import zipfile
+from copy import copy
 from types import SimpleNamespace
 from urllib.parse import urldefrag
 
@@ -50,11 +51,11 @@ def parsed(path):
 
 @pytest.fixture(scope="module")
 def pages(site):
-    """Return the articles of the published pages by their names."""
+    """Return the articles of the published pages by their names, with all that shows at once."""
     found = {name: parsed(site / f"{name}.html") for name in NAMES}
     for page in found.values():
-        for link in page.select(".headerlink"):
-            link.decompose()
+        for hidden in page.select(".headerlink, .measured"):
+            hidden.decompose()
     return found
 
 
@@ -67,7 +68,11 @@ def titles(pages):
 @pytest.fixture(scope="module")
 def captions(pages):
     """Return the captions of all figures, each with its number, in their order."""
-    every = [caption for page in pages.values() for caption in page.select("figcaption")]
+    every = [copy(caption) for page in pages.values() for caption in page.select("figcaption")]
+    for caption in every:
+        # a formula is written once
+        for again in caption.select(".katex-html, annotation"):
+            again.decompose()
     return [" ".join(caption.text.split()) for caption in every]
 
 

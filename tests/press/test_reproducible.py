@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -47,6 +48,10 @@ def cloned(copy):
         git("remote", "set-url", "origin", git("remote", "get-url", "origin").strip(), cwd=copy)
     else:
         git("remote", "remove", "origin", cwd=copy)
+    if (asked := ROOT / "_build/claims.csv").exists():
+        # marks tell what `make claims` found, where it was run
+        (copy / "_build").mkdir()
+        shutil.copy(asked, copy / "_build")
     return checkout.copied(copy)
 
 
