@@ -92,7 +92,7 @@ def fill(app, doctree, docname):
         for mark in app.env.get_doctree(page).findall(sentences.Mark):
             said |= {record["name"]: mark["sentence"] for record in mark["records"]}
     for row in rows:
-        if words := said.get(row["claim"][1]):
+        if words := said.get(row["claim"]):
             row.children = []
             row += [part for word in words for part in _bare(word)]
 
@@ -114,5 +114,5 @@ def _row(page, claim):
     margin = "" if claim["kind"] == "exact" else far
     words = (claim["measured"], claim["expected"], claim["kind"], margin)
     # `fill` puts the sentence here, as its page has it, when all pages have been read
-    says = nodes.inline("", claim["says"], claim=(claim["chapter"], claim["name"]))
+    says = nodes.inline("", claim["says"], claim=claim["name"])
     return [link, says, *map(nodes.Text, words)]

@@ -7,6 +7,7 @@ mark no claim, the book is refused: who edits one of the two has to look at the 
 
 import csv
 import re
+from functools import cache as once
 from html import escape
 from itertools import groupby
 from pathlib import Path
@@ -113,9 +114,9 @@ def words(record, asked=None):
     return said
 
 
-def asked_before(app):
+@once
+def asked_before(path):
     """Return, by claim, what ``make claims`` last wrote on this machine, if it did."""
-    path = Path(app.outdir).parent / "claims.csv"
     if not path.exists():
         return {}
     with path.open(encoding="utf-8", newline="") as rows:
@@ -124,7 +125,7 @@ def asked_before(app):
 
 def print_mark(translator, mark):
     """Write a mark as a button, and what it opens."""
-    asked = asked_before(translator.builder.app)
+    asked = asked_before(Path(translator.builder.outdir).parent / "claims.csv")
     told = [words(record, asked.get(record["name"])) for record in mark["records"]]
     names = [record["name"] for record in mark["records"]]
     if not names:
