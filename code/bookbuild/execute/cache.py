@@ -13,6 +13,7 @@ import platform
 import re
 import shutil
 import traceback
+from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
 
@@ -118,18 +119,28 @@ def executed(app, page):
 
 def find(folder, notebook):
     """Return a notebook with its outputs from a cache, or None where they are not in it."""
+    with opened(folder) as cache:
+        try:
+            record = cache.match_cache_notebook(notebook)
+        except KeyError:
+            return None
+        try:
+            return cache.merge_match_into_notebook(notebook)[1]
+        except (OSError, ValueError, KeyError):
+            # the cache notes an entry before it writes it, and a build can be killed between the
+            # two; jupyter-cache 1.0 itself removes an entry only if it is whole
+            shutil.rmtree(Path(cache.path, "executed", record.hashkey), ignore_errors=True)
+            return None
+
+
+@contextmanager
+def opened(folder):
+    """Give a cache, and close its database, which jupyter-cache 1.0 leaves open."""
     cache = get_cache(folder)
     try:
-        record = cache.match_cache_notebook(notebook)
-    except KeyError:
-        return None
-    try:
-        return cache.merge_match_into_notebook(notebook)[1]
-    except (OSError, ValueError, KeyError):
-        # the cache notes an entry before it writes it, and a build can be killed between the two;
-        # jupyter-cache 1.0 itself removes an entry only if it is whole
-        shutil.rmtree(Path(cache.path, "executed", record.hashkey), ignore_errors=True)
-        return None
+        yield cache
+    finally:
+        cache.db.dispose()
 
 
 def keep(folder, path, notebook, seconds):
@@ -138,7 +149,8 @@ def keep(folder, path, notebook, seconds):
         if cell.cell_type == "code":
             cell.outputs = settled(cell.outputs)
     bundle = CacheBundleIn(notebook, path, data={"execution_seconds": seconds})
-    get_cache(folder).cache_notebook_bundle(bundle, check_validity=False, overwrite=True)
+    with opened(folder) as cache:
+        cache.cache_notebook_bundle(bundle, check_validity=False, overwrite=True)
 
 
 def settled(outputs):
