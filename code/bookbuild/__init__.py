@@ -43,6 +43,7 @@ def setup(app):
         app.connect(*apart)
     app.add_node(sentences.Mark, html=(sentences.print_mark, None))
     app.add_role("claim", sentences.role)
+    app.add_role("unmeasured", sentences.reason)
     app.add_directive("ledger", ledger.LedgerDirective)
     app.add_directive("build-facts", ledger.FactsDirective)
     app.add_directive("take-away", printed.TakeAwayDirective)

@@ -22,6 +22,10 @@ QUOTES = str.maketrans("“”‘’−\u00a0", "\"\"''- ")
 IN_ALT = re.compile(r"\{claim\}`([^`]*)`")
 
 
+# why a sentence that could be false bears no claim
+REASONS = ("advice", "book", "definition", "example", "proof", "setting", "tool")
+
+
 class Mark(nodes.Inline, nodes.Element):
     """The mark at a sentence's end: its ``sentence``, ``names`` of claims and their ``records``."""
 
@@ -29,6 +33,16 @@ class Mark(nodes.Inline, nodes.Element):
 def role(kind, raw, text, line, inliner, options=None, content=None):
     """``{claim}``: the mark at the end of a measured sentence."""
     return [Mark(raw, names=text.split())], []
+
+
+def reason(kind, raw, text, line, inliner, options=None, content=None):
+    """``{unmeasured}``: why a sentence needs no claim, for authors; it prints nothing."""
+    name = text.removeprefix("see ")
+    if text in REASONS or name != text:
+        return [], []
+    expected = f"one of {', '.join(REASONS)}, or 'see' and the name of a claim"
+    problem = f"{raw}: expected {expected}"
+    return [], [inliner.reporter.warning(problem, line=line)]
 
 
 def join(app, doctree):

@@ -167,6 +167,8 @@ class Prose:
     def _claim(self, text):
         return ""
 
+    _unmeasured = _claim
+
     def _glue_text(self, text):
         page, name, form = VALUE.fullmatch(text).groups()
         if self.numbers is None:
