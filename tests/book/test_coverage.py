@@ -5,13 +5,11 @@ import re
 import pytest
 from bookbuild.pages.sentences import REASONS
 from checkout import ROOT
-from test_prose import CELL, blank, captions
+from test_prose import blank, running
 
 PAGES = {page.stem: page for page in sorted((ROOT / "book").glob("*.md"))}
 # a glossary defines; the others hold no sentence of an author's, but what they are
 WITHOUT = {"api", "bibliography", "glossary", "ledger"}
-# the sentences that still wait for a claim or a reason, by page: it only ever falls
-OPEN = {}
 
 # where a sentence ends, with its marks
 END = re.compile(r"[.!?:][)”’\"*]*(\{(claim|unmeasured)\}`[^`]*`)*\)?\s+(?![a-z])")
@@ -32,10 +30,8 @@ RELATION = re.compile(r"(?<![_^{\d])\d")
 
 def sentences(text):
     """Yield (line, sentence) for the sentences of a page, each with its marks at its end."""
-    text = blank(r"\A---\n.*?^---$", text, re.MULTILINE | re.DOTALL)
-    text = CELL.sub(lambda cell: captions(cell[0]), text)
-    text = blank(r"^(`{3,}|\$\$)[^`\n]*\n.*?^\1$", text, re.MULTILINE | re.DOTALL)
-    text = blank(r"^(:[\w-]+:.*|\([\w-]+\)=|:::.*|#.*)$", text, re.MULTILINE)
+    text = blank(r"^\$\$\n.*?^\$\$$", running(text), re.MULTILINE | re.DOTALL)
+    text = blank(r"^(:::|#).*$", text, re.MULTILINE)
     # terms that are explained, and the signs of lists
     text = blank(r"^.*$(?=\n: )|^ *\d\. |^: ", text, re.MULTILINE)
     for paragraph in re.finditer(r"(?:.*\S.*\n?)+", text):
@@ -94,7 +90,7 @@ def test_sentences_of_text_and_captions_are_found_with_their_marks():
 @pytest.mark.parametrize("page", [page for page in PAGES if page not in WITHOUT])
 def test_no_sentence_is_open(page):
     found = open_sentences(page)
-    assert len(found) <= OPEN.get(page, 0), "claim these, or say why not:\n" + "\n".join(found)
+    assert found == [], "claim these, or say why not:\n" + "\n".join(found)
 
 
 def test_a_reason_is_one_of_those_that_there_are_and_names_claims_that_there_are():

@@ -57,13 +57,18 @@ def captions(cell):
     return "\n".join(lines)
 
 
-def prose(text):
-    """Return what a reader reads as running text, line for line: no code, formulas or names."""
+def running(text):
+    """Return a page's running text, line for line: no head, code, options or labels."""
     text = blank(r"\A---\n.*?^---$", text, re.MULTILINE | re.DOTALL)
     text = CELL.sub(lambda cell: captions(cell[0]), text)
     text = blank(r"^(`{3,})[^`\n]*\n.*?^\1$", text, re.MULTILINE | re.DOTALL)
     text = blank(r"^:[\w-]+:.*$", text, re.MULTILINE)
-    text = blank(r"^\([\w-]+\)=$", text, re.MULTILINE)
+    return blank(r"^\([\w-]+\)=$", text, re.MULTILINE)
+
+
+def prose(text):
+    """Return what a reader reads as running text, line for line: no code, formulas or names."""
+    text = running(text)
     text = blank(r"\{[\w:]+\}`[^`]*`", text, keep="…")
     text = blank(r"(`+).+?\1", text, re.DOTALL)
     text = blank(r"\$\$.*?\$\$|\$[^$]*\$", text, re.DOTALL)
