@@ -284,3 +284,19 @@ def test_the_ends_of_an_axis_hold_both_means():
         return (np.minimum(a, b) > low) & (np.maximum(a, b) < high)
 
     assert posterior.probability(inside) > 0.999
+
+
+def test_what_is_drawn_is_read_by_the_names_that_a_reader_sees():
+    ax = plt.figure().gca()
+    ax.plot([0, 1], [2, 3], label="line")
+    ax.plot([0, 1], [5, 5])
+    ax.bar([0, 1], [4, 6], 0.5, label="bars")
+    assert {name: points.tolist() for name, points in plots.drawn(ax).items()} == {
+        "line": [[0, 1], [2, 3]], "bars": [[0, 1], [4, 6]]}
+    ax.legend(["one", "other"])
+    assert [*plots.drawn(ax)] == ["one", "other"]
+    ax.legend(["same", "same"])
+    with pytest.raises(ValueError, match="ax: .* labels that differ"):
+        plots.drawn(ax)
+    with pytest.raises(ValueError, match="ax: .* labels"):
+        plots.drawn(plt.figure().gca())

@@ -1,0 +1,205 @@
+"""Plants falsehoods in the book, one by one: is the book refused? ``make falsehoods`` runs this.
+
+An occasional tool. CHAPTERS names some of the pages, COUNT says how many of each kind in a chapter,
+and ROUND makes another choice of places. What is not refused is printed, for a reader to judge:
+either a claim is missing, or the edit makes nothing false.
+"""
+
+import os
+import random
+import re
+import shutil
+import subprocess
+from collections import Counter
+from itertools import pairwise
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from bookbuild.checkout import adopt, settings
+from bookbuild.execute import cache, faults, run, seeds
+from checkout import ROOT, STRICT, copied
+
+TIMEOUT = 1200
+CELL = re.compile(r"^```\{code-cell\}.*?^```$", re.MULTILINE | re.DOTALL)
+MARK = re.compile(r"\{claim\}`([^`]*)`")
+SENTENCE = re.compile(rf"[^.!?\n][^.!?]*[.!?]{MARK.pattern}")
+WORD = re.compile(r"(?<![\w{`$-])[a-z]+(?![\w}`$-])")
+VALUE = re.compile(r"\{glue:text\}`[^`]*`")
+HIDDEN = re.compile(r"remove-(cell|input)")
+PAIRS = [
+    ("more", "less"), ("higher", "lower"), ("above", "below"), ("wider", "narrower"),
+    ("larger", "smaller"), ("most", "few"), ("better", "worse"), ("first", "second"),
+    ("left", "right"), ("ordered", "unordered"), ("never", "always"), ("all", "none"),
+    ("within", "outside"), ("half", "third"), ("mean", "variance"), ("two", "three"),
+]
+TURNED = dict([*PAIRS, *((other, one) for one, other in PAIRS)])
+
+
+def _swap(one, other):
+    return lambda found: found[0].replace(found[1], other if found[1] == one else one)
+
+
+# what is planted in displayed code, or in the package: what to look for, and what to put there
+EDITS = {
+    "another dataset": (r"(?<=simulate\()\d+", lambda found: str(int(found[0]) + 1)),
+    "another quantile": (r"(quantile\([^\n\[]*\[)0\.\d+", lambda found: f"{found[1]}0.25"),
+    "another end": (r"\b(?:arg)?(min|max)(?=\()", _swap("min", "max")),
+    "another place": (r"(?<=\w)\[([01])\]", _swap("0", "1")),
+    "turned round": (r"\[::-1\]", lambda found: ""),
+    "another bound": (r" ([<>]) ", _swap("<", ">")),
+    "another model": (r"models\.(ordered|unordered)", _swap("ordered", "unordered")),
+    "another sign": (r"(?<=[\w)]) ([-+]) (?=\w)", _swap("-", "+")),
+    "another summary": (r"\.(mean|std)(?=\()", _swap("mean", "std")),
+}
+# labels that change places with the next one in their cell
+LABELS = {
+    "labels of a legend": r"(?<![xy])label=f?(\"[^\"]+\")",
+    "labels of axes": r"[xy]label=f?(\"[^\"]+\")",
+    "names in a table": r"^ +(\"[^\"]+\")(?=: )",
+}
+# modules of the package, each with a chapter that rests on it
+PACKAGE = {
+    "data": "mixture", "models": "beyond", "mcse": "identifiability",
+    "exact/barrier": "identifiability", "exact/measure": "ordering",
+    "exact/posterior": "mixture", "relabel/order": "relabelling",
+    "switching/thresholds": "label_switching", "variational/elbo": "variational",
+}
+CONSTANT = re.compile(r"(?<![\w.\"'])(\d+\.\d+|[2-9])(?![\w.\"'])")
+
+
+def of_words(text):
+    """Yield edits of a page's claimed sentences: kind, place, what stands there, what is to."""
+    for found in SENTENCE.finditer(text):
+        for word in WORD.finditer(text, found.start(), found.end()):
+            if word[0] in TURNED:
+                yield "a word turned round", word.start(), word[0], TURNED[word[0]]
+        values = VALUE.finditer(text, found.start(), found.end())
+        for first, second in pairwise(values):
+            old = text[first.start() : second.end()]
+            new = second[0] + text[first.end() : second.start()] + first[0]
+            yield "two values exchanged", first.start(), old, new
+
+
+def of_code(text):
+    """Yield edits of a page's displayed code."""
+    for cell in CELL.finditer(text):
+        head = re.match(r".*\n(---\n(?s:.*?)\n---\n|(:.*\n)*)", cell[0])[0]
+        if HIDDEN.search(head) or "import " in cell[0]:
+            continue
+        body, start = cell[0][len(head) :], cell.start() + len(head)
+        for kind, (pattern, new) in EDITS.items():
+            for found in re.finditer(pattern, body):
+                # how far an axis reaches is nobody's claim
+                if "linspace" not in body[: found.end()].rpartition("\n")[2]:
+                    yield kind, start + found.start(), found[0], new(found)
+        for kind, pattern in LABELS.items():
+            places = [*re.finditer(pattern, body, re.MULTILINE)]
+            for first, second in pairwise(places):
+                old = body[first.start(1) : second.end(1)]
+                between = body[first.end(1) : second.start(1)]
+                yield kind, start + first.start(1), old, second[1] + between + first[1]
+
+
+def of_module(text):
+    """Yield edits of the constants in a module's code, outside its strings and comments."""
+    text = re.sub(r'""".*?"""|#.*', lambda found: " " * len(found[0]), text, flags=re.DOTALL)
+    for found in CONSTANT.finditer(text):
+        yield "a constant of the package", found.start(), found[0], f"({found[0]} * 1.1)"
+
+
+def planted(text, edit):
+    """Return a text with an edit."""
+    _, at, old, new = edit
+    assert text[at : at + len(old)] == old
+    return text[:at] + new + text[at + len(old) :]
+
+
+def refused(root, page):
+    """Return what a build would say against a page of a checkout, whose chapter runs for it."""
+    path = root / "book" / f"{page}.md"
+    notebook = cache.chapter(path)
+    error, _ = run.execute(notebook, str(path), TIMEOUT)
+    wrong = faults.of_notebook(notebook, error, TIMEOUT)
+    return wrong + [why for _, why in faults.of_claims({f"book/{page}": notebook})]
+
+
+def chosen(edits, count, rng):
+    """Return some edits of each kind, at most so many, none that overlap."""
+    found, kept = sorted(edits), []
+    rng.shuffle(found)
+    taken = Counter()
+    for edit in found:
+        kind, at, old, new = edit
+        apart = all(at + len(old) < other or at > other + len(was) for _, other, was, _ in kept)
+        if old != new and taken[kind] < count and apart:
+            taken[kind] += 1
+            kept.append(edit)
+    return kept
+
+
+def try_words(edits):
+    """Build the book once with all edits of words; yield each edit and whether it is refused."""
+    with TemporaryDirectory() as folder:
+        root = copied(Path(folder))
+        shutil.copytree(ROOT / "_build/.jupyter_cache", root / "_build/.jupyter_cache")
+        for page in {page for page, _ in edits}:
+            path = root / "book" / f"{page}.md"
+            text = path.read_text("utf-8")
+            for other, edit in sorted(edits, key=lambda one: -one[1][1]):
+                if other == page:
+                    text = planted(text, edit)
+            path.write_text(text, "utf-8")
+        told = {"capture_output": True, "encoding": "utf-8", "check": False}
+        said = subprocess.run(STRICT, cwd=root, **told).stdout
+    for page, edit in edits:
+        names = MARK.search((ROOT / f"book/{page}.md").read_text("utf-8"), edit[1])[1]
+        yield page, edit, [name for name in names.split() if f"claim {name} says" in said]
+
+
+def try_code(job):
+    """Run a chapter with an edit of its code, or of a module that it rests on."""
+    page, file, edit = job
+    with TemporaryDirectory() as folder:
+        root = copied(Path(folder))
+        path = root / file
+        path.write_text(planted(path.read_text("utf-8"), edit), "utf-8")
+        return refused(root, page)
+
+
+def plant(pages, count, rng):
+    """Return what to plant: (page, edit) in words, and (page, file, edit) in code."""
+    words, code = [], []
+    for page in pages:
+        file = f"book/{page}.md"
+        text = (ROOT / file).read_text("utf-8")
+        words += [(page, edit) for edit in chosen(of_words(text), 3 * count, rng)]
+        code += [(page, file, edit) for edit in chosen(of_code(text), count, rng)]
+    for module, page in PACKAGE.items():
+        file = f"code/mixtures/{module}.py"
+        if page in pages:
+            edits = of_module((ROOT / file).read_text("utf-8"))
+            code += [(page, file, edit) for edit in chosen(edits, count, rng)]
+    return words, code
+
+
+def main():
+    """Plant falsehoods in all chapters, or in some; print what is not refused, and how much is."""
+    adopt(settings(ROOT))
+    count, number = (int(os.environ.get(name, 1)) for name in ("COUNT", "ROUND"))
+    pages = os.environ.get("CHAPTERS", " ".join(seeds.chapters(ROOT))).split()
+    words, code = plant(pages, count, random.Random(number))
+    found = [(f"book/{page}.md", edit, why) for page, edit, why in try_words(words)]
+    found += [(file, edit, why) for (_, file, edit), why in run.side_by_side(code, try_code)]
+    tried = Counter(kind for _, (kind, *_), _ in found)
+    seen = Counter(kind for _, (kind, *_), why in found if why)
+    for file, (kind, at, old, new), why in found:
+        if not why:
+            line = 1 + (ROOT / file).read_text("utf-8").count("\n", 0, at)
+            print(f"- {file}:{line}: {kind}, and nothing is said: {old!r} -> {new!r}")
+    for kind, several in sorted(tried.items()):
+        print(f"{kind}: {seen[kind]} of {several} refused")
+    print(f"{seen.total()} of {tried.total()} planted falsehoods are refused")
+
+
+if __name__ == "__main__":
+    main()
