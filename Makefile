@@ -15,7 +15,7 @@ BROWSER := @$(BIN)/python -m bookbuild.takeaway.pdf browser || true
 # files in their order, not the longest list first: those of the press take longest, and few tests
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
-.PHONY: help book epub pdf site test test-all check lab claims links bench lock clean
+.PHONY: help book epub pdf site test test-all check lab claims falsehoods links bench lock clean
 .DEFAULT_GOAL := help
 
 help:  ## show these lines
@@ -56,6 +56,9 @@ lab: $(READY)  ## open the chapters as notebooks in JupyterLab, as Binder does
 
 claims: $(READY)  ## measure all claims under sets of seeds and machines (SETS=24 CHAPTERS="beyond")
 	$(BIN)/python -m bookbuild.execute.seeds $(or $(SETS),24) $(CHAPTERS)
+
+falsehoods: book  ## plant falsehoods one by one: is the book refused? an hour (CHAPTERS="mixture")
+	$(BIN)/python tests/falsehoods.py
 
 links: book  ## ask every external link whether it answers: _build/linkcheck/output.txt
 	$(BIN)/jupyter-book build . --builder custom --custom-builder linkcheck
