@@ -300,3 +300,7 @@ def test_what_is_drawn_is_read_by_the_names_that_a_reader_sees():
         plots.drawn(ax)
     with pytest.raises(ValueError, match="ax: .* labels"):
         plots.drawn(plt.figure().gca())
+    other = plt.figure().gca()
+    other.scatter([0, 1], [2, 3], label="dots")
+    with pytest.raises(ValueError, match="ax: expected lines and bars"):
+        plots.drawn(other)

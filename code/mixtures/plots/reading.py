@@ -8,6 +8,7 @@ with needs("chapters"):
     from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.container import BarContainer
+    from matplotlib.lines import Line2D
 
 
 def drawn(ax: Axes) -> dict[str, np.ndarray]:
@@ -28,7 +29,7 @@ def drawn(ax: Axes) -> dict[str, np.ndarray]:
     Raises
     ------
     ValueError
-        If nothing has a label, or several things have the same one.
+        If nothing has a label, several things have the same one, or neither a line nor bars have.
     """
     artists, labels = ax.get_legend_handles_labels()
     if legend := ax.get_legend():
@@ -39,8 +40,10 @@ def drawn(ax: Axes) -> dict[str, np.ndarray]:
 
 
 def _points(artist: Artist | BarContainer) -> np.ndarray:
-    """Return places and heights [2, point] of a line or of a set of bars."""
+    """Return the places and heights, shape [2, point], of a line or of a set of bars."""
+    if isinstance(artist, Line2D):
+        return np.array(artist.get_data(), dtype=float)
     if isinstance(artist, BarContainer):
         boxes = [bar.get_bbox() for bar in artist]
         return np.array([[(box.x0 + box.x1) / 2, box.y1] for box in boxes]).T
-    return np.array(artist.get_data(), dtype=float)
+    raise ValueError(f"ax: expected lines and bars to have labels, got {artist}")
