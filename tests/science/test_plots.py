@@ -291,8 +291,9 @@ def test_what_is_drawn_is_read_by_the_names_that_a_reader_sees():
     ax.plot([0, 1], [2, 3], label="line")
     ax.plot([0, 1], [5, 5])
     ax.bar([0, 1], [4, 6], 0.5, label="bars")
-    assert {name: points.tolist() for name, points in plots.drawn(ax).items()} == {
-        "line": [[0, 1], [2, 3]], "bars": [[0, 1], [4, 6]]}
+    ax.set_ylabel("height")
+    assert {name: points.to_dict("list") for name, points in plots.drawn(ax).items()} == {
+        "line": {"x": [0, 1], "height": [2, 3]}, "bars": {"x": [0, 1], "height": [4, 6]}}
     ax.legend(["one", "other"])
     assert [*plots.drawn(ax)] == ["one", "other"]
     ax.legend(["same", "same"])

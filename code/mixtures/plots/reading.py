@@ -1,6 +1,7 @@
 """What a figure shows, read back from it, so that a claim can hold what its caption says."""
 
 import numpy as np
+import pandas as pd
 
 from mixtures.extras import needs
 
@@ -11,10 +12,11 @@ with needs("chapters"):
     from matplotlib.lines import Line2D
 
 
-def drawn(ax: Axes) -> dict[str, np.ndarray]:
+def drawn(ax: Axes) -> dict[str, pd.DataFrame]:
     """Return what stands under each name of a figure's legend.
 
-    A claim that reads it is about the figure that a reader sees: it fails if labels change places.
+    A claim that reads it is about the figure that a reader sees: it fails if labels change places,
+    in the legend or on the axes.
 
     Parameters
     ----------
@@ -23,8 +25,9 @@ def drawn(ax: Axes) -> dict[str, np.ndarray]:
 
     Returns
     -------
-    dict of str to ndarray, shape [2, point]
-        Places and heights of each line or set of bars, in the order of the legend.
+    dict of str to pandas.DataFrame
+        The points of each line or set of bars, in the order of the legend. Columns are the places
+        and the heights, under the labels of the two axes, or "x" and "y" where an axis has none.
 
     Raises
     ------
@@ -36,14 +39,16 @@ def drawn(ax: Axes) -> dict[str, np.ndarray]:
         labels = [text.get_text() for text in legend.get_texts()]
     if not labels or len({*labels}) < len(labels):
         raise ValueError(f"ax: expected labels that differ from one another, got {labels}")
-    return dict(zip(labels, map(_points, artists), strict=True))
+    axes = [ax.get_xlabel() or "x", ax.get_ylabel() or "y"]
+    points = (pd.DataFrame(_points(artist), columns=axes) for artist in artists)
+    return dict(zip(labels, points, strict=True))
 
 
 def _points(artist: Artist | BarContainer) -> np.ndarray:
-    """Return the places and heights, shape [2, point], of a line or of a set of bars."""
+    """Return the places and heights, shape [point, 2], of a line or of a set of bars."""
     if isinstance(artist, Line2D):
-        return np.array(artist.get_data(), dtype=float)
+        return np.array(artist.get_xydata(), dtype=float)
     if isinstance(artist, BarContainer):
         boxes = [bar.get_bbox() for bar in artist]
-        return np.array([[(box.x0 + box.x1) / 2, box.y1] for box in boxes]).T
+        return np.array([[(box.x0 + box.x1) / 2, box.y1] for box in boxes])
     raise ValueError(f"ax: expected lines and bars to have labels, got {artist}")
