@@ -1,11 +1,11 @@
 """What a figure shows, read back from it, so that a claim can hold what its caption says."""
 
 import numpy as np
-import pandas as pd
 
 from mixtures.extras import needs
 
 with needs("chapters"):
+    import pandas as pd
     from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.container import BarContainer
