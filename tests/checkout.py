@@ -1,5 +1,6 @@
 """The checkout as a thing to be tried: its files copied elsewhere, and the book built there."""
 
+import re
 import shutil
 import subprocess
 import sys
@@ -7,6 +8,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 PRESS = [Path(sys.executable).with_name("jupyter-book"), "build", "."]
+# a code cell of a page
+CELL = re.compile(r"^```\{code-cell\}.*?^```$", re.MULTILINE | re.DOTALL)
 STRICT = [*PRESS, "-W", "-n", "--keep-going"]
 
 

@@ -18,11 +18,10 @@ from tempfile import TemporaryDirectory
 
 from bookbuild.checkout import adopt, settings
 from bookbuild.execute import cache, faults, run, seeds
-from checkout import ROOT, STRICT, copied
+from bookbuild.pages.sentences import IN_ALT as MARK
+from checkout import CELL, ROOT, STRICT, copied
 
 TIMEOUT = 1200
-CELL = re.compile(r"^```\{code-cell\}.*?^```$", re.MULTILINE | re.DOTALL)
-MARK = re.compile(r"\{claim\}`([^`]*)`")
 # where a sentence begins: after another, or with a paragraph
 BEGIN = re.compile(r"\n\n|[.!?:](\{\w+\}`[^`]*`)*\s+(?=[A-Z])")
 WORD = re.compile(r"(?<![\w{`$-])[a-z]+(?![\w}`$-])")
@@ -145,13 +144,10 @@ def try_words(edits):
     with TemporaryDirectory() as folder:
         root = copied(Path(folder))
         shutil.copytree(ROOT / "_build/.jupyter_cache", root / "_build/.jupyter_cache")
-        for page in {page for page, _ in edits}:
+        # from the end of a page, so that places before it stay
+        for page, edit in sorted(edits, key=lambda one: -one[1][1]):
             path = root / "book" / f"{page}.md"
-            text = path.read_text("utf-8")
-            for other, edit in sorted(edits, key=lambda one: -one[1][1]):
-                if other == page:
-                    text = planted(text, edit)
-            path.write_text(text, "utf-8")
+            path.write_text(planted(path.read_text("utf-8"), edit), "utf-8")
         told = {"capture_output": True, "encoding": "utf-8", "check": False}
         said = subprocess.run(STRICT, cwd=root, **told).stdout
     for page, edit in edits:

@@ -4,11 +4,10 @@ import re
 
 import pytest
 import yaml
-from checkout import ROOT
+from checkout import CELL, ROOT
 
 BOOK = ROOT / "book"
 PAGES = sorted(BOOK.glob("*.md"))
-CELL = re.compile(r"^```\{code-cell\}.*?^```$", re.MULTILINE | re.DOTALL)
 # the first page has cells, for its picture, and is no chapter
 CHAPTERS = [page for page in PAGES if page.stem != "index" and CELL.search(page.read_text("utf-8"))]
 
