@@ -148,8 +148,8 @@ def try_words(edits):
         for page, edit in sorted(edits, key=lambda one: -one[1][1]):
             path = root / "book" / f"{page}.md"
             path.write_text(planted(path.read_text("utf-8"), edit), "utf-8")
-        told = {"capture_output": True, "encoding": "utf-8", "check": False}
-        said = subprocess.run(STRICT, cwd=root, **told).stdout
+        told = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "encoding": "utf-8"}
+        said = subprocess.run(STRICT, cwd=root, check=False, **told).stdout
     for page, edit in edits:
         names = MARK.search((ROOT / f"book/{page}.md").read_text("utf-8"), edit[1])[1]
         yield page, edit, [name for name in names.split() if f"claim {name} says" in said]
