@@ -19,6 +19,7 @@ import re
 from collections.abc import Collection
 from typing import Any, SupportsFloat
 
+from mixtures import data
 from mixtures.extras import needs
 
 with needs("chapters"):
@@ -32,6 +33,8 @@ ROOM = 5
 
 # a measured value in a sentence
 _MEASURED = re.compile(r"\{([\w-]+)(?::([^{}]*))?\}")
+
+_DATASET = re.compile(r"[Dd]atasets? (\d+)")
 
 _chapter, _names = "(no chapter)", dict[str, str]()
 _values: dict[str, str | float] = {}
@@ -47,6 +50,7 @@ def begin(chapter: str) -> None:
     """
     global _chapter
     _chapter = chapter
+    data.DRAWN.clear()
     _names.clear()
     _values.clear()
 
@@ -79,7 +83,8 @@ def claim(
     Ask for one of: a number ``expected`` and the tolerance ``within``; a bound ``above`` or
     ``below`` or both; a set ``one_of``, for numbers with the tolerance ``within``. Say what the
     number is, with one of ``se``, ``of`` and ``exact``. The value is glued under `name`, for use in
-    prose. A false sentence shows itself in red, and the chapter goes on.
+    prose. A false sentence shows itself in red, and the chapter goes on. So does one that names a
+    dataset which the chapter has not drawn with `data.simulate`.
 
     Parameters
     ----------
@@ -118,6 +123,8 @@ def claim(
     known = _values | {name: record["value"]}
     # braces of a formula hold no name of a claim
     record["says"] = _MEASURED.sub(lambda at: _written(known, at[1], at[2], at[0]), says)
+    if other := {*map(int, _DATASET.findall(says))} - data.DRAWN:
+        record |= {"holds": False, "fault": f"this chapter has not drawn dataset {min(other)}"}
     previous = _names.setdefault(name, says)
     if previous != says:
         raise ValueError(f"name: {name!r} is already the name of the claim {previous!r}")

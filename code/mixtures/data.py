@@ -9,6 +9,9 @@ from mixtures.checks import observations as check
 
 __all__ = ["check", "draw", "generator", "numbers", "simulate"]
 
+# the numbers of the datasets so far: a claim that names another is about other data than it says
+DRAWN: set[int] = set()
+
 
 def simulate(seed: int, n: int = 100, separation: float = 2.0) -> np.ndarray:
     """Draw a dataset from two Gaussians of equal weight and unit standard deviation.
@@ -41,6 +44,7 @@ def simulate(seed: int, n: int = 100, separation: float = 2.0) -> np.ndarray:
     if apart.ndim or not (np.isfinite(apart) and apart >= 0):
         raise ValueError(f"separation: expected >= 0, got {separation!r}")
     rng = generator(seed)
+    DRAWN.add(int(seed))
     component = rng.multinomial(1, [0.5, 0.5], n).argmax(axis=1)
     true_means = np.array([-apart / 2, apart / 2])
     x: np.ndarray = rng.normal(true_means[component], 1.0)

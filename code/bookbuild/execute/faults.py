@@ -9,6 +9,8 @@ from sphinx.errors import ExtensionError
 FAILURE = re.compile(r"Traceback \(most recent call last\)|^.*\b\w*Warning: .*$", re.MULTILINE)
 # a terminal's colours would hide the words from the pattern
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+# the mark of claims at a sentence's end
+MARK = re.compile(r"\{claim\}`([^`]*)`")
 # what ends a cell from outside; its outputs do not say
 ENDED = {
     "CellTimeoutError": "a cell took longer than {} s",
@@ -61,6 +63,7 @@ def of_claims(chapters):
     found, owner = [], {}
     for page, notebook in sorted(chapters.items()):
         made = claims(outputs(notebook))
+        found += [(page, why) for why in of_captions(notebook)]
         for other in sorted({claim["chapter"] for claim in made} - {PurePosixPath(page).name}):
             found.append((page, f"begin({other!r}) gives the name of another chapter"))
         for claim in made:
@@ -71,6 +74,19 @@ def of_claims(chapters):
             if not claim["holds"]:
                 why = f"{claim['says']!r} is not true: {claim['fault']}"
                 found.append((page, f"claim {name}: {why}"))
+    return found
+
+
+def of_captions(notebook):
+    """Return, in words, which claims of captions were made before their figure was drawn."""
+    found, made = [], set()
+    for cell in notebook["cells"]:
+        figure = cell["metadata"].get("mystnb", {}).get("figure", {})
+        for name in " ".join(MARK.findall(figure.get("caption", ""))).split():
+            if name in made:
+                why = "was measured before that figure was drawn: does it speak of another?"
+                found.append(f"claim {name} in the caption of {figure.get('name')} {why}")
+        made |= {claim["name"] for claim in claims(cell.get("outputs", []))}
     return found
 
 

@@ -19,7 +19,6 @@ from bookbuild.execute import cache, faults
 # where a sentence ends, unless the text goes on in small letters
 END = re.compile(r"[.!?][)”’\"]*\s+(?![a-z])")
 QUOTES = str.maketrans("“”‘’−\u00a0", "\"\"''- ")
-IN_ALT = re.compile(r"\{claim\}`([^`]*)`")
 # why a sentence that could be false bears no claim
 REASONS = ("advice", "book", "definition", "example", "proof", "setting", "tool")
 
@@ -73,14 +72,14 @@ def _of_pictures(doctree):
     for picture in doctree.findall(nodes.image):
         text = picture.get("alt", "")
         caption = next(iter(picture.parent.findall(nodes.caption)), None)
-        for found in IN_ALT.finditer(text):
-            before = IN_ALT.sub("", text[: found.start()])
+        for found in faults.MARK.finditer(text):
+            before = faults.MARK.sub("", text[: found.start()])
             last = [0, *(end.end() for end in END.finditer(before))][-1]
             mark = Mark(names=found[1].split(), sentence=[nodes.Text(before[last:])])
             if caption is not None:
                 caption += mark
             yield mark
-        picture["alt"] = IN_ALT.sub("", text)
+        picture["alt"] = faults.MARK.sub("", text)
 
 
 def sentence(mark):
