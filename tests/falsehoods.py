@@ -18,9 +18,9 @@ from tempfile import TemporaryDirectory
 
 from bookbuild.checkout import adopt, settings
 from bookbuild.execute import cache, faults, run, seeds
-from bookbuild.pages.sentences import IN_ALT as MARK
 from checkout import CELL, ROOT, STRICT, copied
 
+MARK = faults.MARK
 TIMEOUT = 1200
 # where a sentence begins: after another, or with a paragraph
 BEGIN = re.compile(r"\n\n|[.!?:](\{\w+\}`[^`]*`)*\s+(?=[A-Z])")
@@ -58,14 +58,39 @@ LABELS = {
     "labels of axes": r"[xy]label=f?(\"[^\"]+\")",
     "names in a table": r"^ +(\"[^\"]+\")(?=: )",
 }
-# modules of the package, each with a chapter that rests on it
-PACKAGE = {
-    "data": "mixture", "models": "beyond", "mcse": "identifiability",
-    "exact/barrier": "identifiability", "exact/measure": "ordering",
-    "exact/posterior": "mixture", "relabel/order": "relabelling",
-    "switching/thresholds": "label_switching", "variational/elbo": "variational",
-}
-CONSTANT = re.compile(r"(?<![\w.\"'])(\d+\.\d+|[2-9])(?![\w.\"'])")
+# by hand, in the package: a chapter that rests on the module, the module, what stands there, and
+# what is planted
+PACKAGE = [
+    ("mixture", "data", "[-apart / 2, apart", "[-apart, apart"),
+    ("identifiability", "exact/joint", "(self.prior_sd[k]) - 0.5 *", "(self.prior_sd[k]) - 0.4 *"),
+    ("identifiability", "exact/barrier", "- joint.log_density(", "+ joint.log_density("),
+    ("identifiability", "exact/posterior", "log_evidence + np.log(share)", "log_evidence"),
+    ("merging", "exact/joint", "np.log(self.weights[k] / ", "np.log(1 / "),
+    ("ordering", "exact/measure", "[centre - gap, centre + gap]", "[centre + gap, centre - gap]"),
+    ("ordering", "transforms", "return value[..., 1:].sum(", "return value.sum("),
+    ("label_switching", "switching/law", "- parameters[1]", "+ parameters[1]"),
+    ("label_switching", "switching/thresholds", "rhat: float = 1.01", "rhat: float = 3.01"),
+    ("before_or_after", "models", "[centre - gap / 2, centre + gap", "[centre - gap, centre + gap"),
+    ("relabelling", "relabel/order", "np.argsort(draws", "np.argsort(-draws"),
+    ("relabelling", "relabel/memberships", "np.log(w) - np.log(sd)", "np.log(w) + np.log(sd)"),
+    ("must_switch", "exact/measure", "float(np.sum(self._mass *", "float(2 * np.sum(self._mass *"),
+    ("variational", "variational/gaussian", "+ 2 * LOG_SQRT_2PI + 1", "+ 2 * LOG_SQRT_2PI"),
+    ("variational", "variational/elbo", "energy + log_jacobian +", "energy +"),
+]
+CAPTION = re.compile(r"    caption: \|\n((?:      .*\n)+)")
+# what a rule would plant and what makes nothing false: a page, a part of the line, and why
+HARMLESS = [
+    ("merging", "data.simulate(0, n=99", "what is said of it holds for other data of one group"),
+    ("label_switching", "az.ess(raw).min()", "either label is a raw label"),
+    ("label_switching", "broken[1] += 1.5", "any one chain will do"),
+    ("ordering", "silent.hist.m", "all losses are NaN"),
+    ("variational", "few = data.simulate(0", "any ten thousand observations will do"),
+    ("beyond", "top = log_density.max()", "a constant that is taken off, and put back"),
+    ("galaxies", "bad = apart[0]", "any such run shows it"),
+    ("old_faithful", 'log_p.max("component")', "a constant that is taken off, and divided out"),
+    ("practice", "ax.annotate(", "where an arrow ends"),
+    ("practice", "ax.text(", "where a word stands in a chart"),
+]
 
 
 def of_words(text):
@@ -91,8 +116,11 @@ def of_code(text):
         body, start = cell[0][len(head) :], cell.start() + len(head)
         for kind, (pattern, new) in EDITS.items():
             for found in re.finditer(pattern, body):
-                # how far an axis reaches is nobody's claim
-                if "linspace" not in body[: found.end()].rpartition("\n")[2]:
+                before = body[: found.end()].rpartition("\n")[2]
+                # how far an axis reaches, which seed is used and on which panel a label stands are
+                # nobody's claims; nor is a name in quotes
+                idle = "linspace" in before or "seed(" in before or "axes[" in before
+                if not idle and before.count('"') % 2 == 0:
                     yield kind, start + found.start(), found[0], new(found)
         for kind, pattern in LABELS.items():
             places = [*re.finditer(pattern, body, re.MULTILINE)]
@@ -102,11 +130,13 @@ def of_code(text):
                 yield kind, start + first.start(1), old, second[1] + between + first[1]
 
 
-def of_module(text):
-    """Yield edits of the constants in a module's code, outside its strings and comments."""
-    text = re.sub(r'""".*?"""|#.*', lambda found: " " * len(found[0]), text, flags=re.DOTALL)
-    for found in CONSTANT.finditer(text):
-        yield "a constant of the package", found.start(), found[0], f"({found[0]} * 1.1)"
+def of_captions(text):
+    """Yield exchanges of the captions of two figures that follow each other, if both claim."""
+    for first, second in pairwise(CAPTION.finditer(text)):
+        if MARK.search(first[1]) and MARK.search(second[1]):
+            between = text[first.end() : second.start(1)]
+            old, new = first[1] + between + second[1], second[1] + between + first[1]
+            yield "captions exchanged", first.start(1), old, new
 
 
 def planted(text, edit):
@@ -123,6 +153,13 @@ def refused(root, page):
     error, _ = run.execute(notebook, str(path), TIMEOUT)
     wrong = faults.of_notebook(notebook, error, TIMEOUT)
     return wrong + [why for _, why in faults.of_claims({f"book/{page}": notebook})]
+
+
+def harmless(page, text, edit):
+    """Whether an edit of a page is known to make nothing false."""
+    _, at, old, _ = edit
+    line = text[text.rfind("\n", 0, at) + 1 : text.find("\n", at + len(old))]
+    return any(page == where and part in line for where, part, _ in HARMLESS)
 
 
 def chosen(edits, count, rng):
@@ -172,12 +209,14 @@ def plant(pages, count, rng):
         file = f"book/{page}.md"
         text = (ROOT / file).read_text("utf-8")
         words += [(page, edit) for edit in chosen(of_words(text), 3 * count, rng)]
-        code += [(page, file, edit) for edit in chosen(of_code(text), count, rng)]
-    for module, page in PACKAGE.items():
+        edits = [edit for edit in of_code(text) if not harmless(page, text, edit)]
+        code += [(page, file, edit) for edit in chosen(edits, count, rng)]
+        code += [(page, file, edit) for edit in chosen(of_captions(text), count, rng)]
+    for page, module, old, new in PACKAGE:
         file = f"code/mixtures/{module}.py"
         if page in pages:
-            edits = of_module((ROOT / file).read_text("utf-8"))
-            code += [(page, file, edit) for edit in chosen(edits, count, rng)]
+            at = (ROOT / file).read_text("utf-8").index(old)
+            code.append((page, file, ("in the package", at, old, new)))
     return words, code
 
 

@@ -5,6 +5,8 @@ from collections import Counter
 from itertools import pairwise
 
 import falsehoods
+import pytest
+from checkout import ROOT
 
 PAGE = """
 Most draws lie above {glue:text}`low:.1f` and below {glue:text}`high:.1f`.{claim}`low high`
@@ -47,6 +49,21 @@ def test_no_two_of_those_chosen_overlap():
         assert max(Counter(kind for kind, *_ in chosen).values()) == 1
 
 
-def test_constants_are_those_of_the_code_not_of_its_words():
-    text = '"""Half of 2.5."""\nROOM = 3  # not 4\nname = "sigma2"\n'
-    assert [old for _, _, old, _ in falsehoods.of_module(text)] == ["3"]
+@pytest.mark.parametrize(("page", "module", "old", "new"), falsehoods.PACKAGE)
+def test_what_is_planted_in_the_package_stands_there_once(page, module, old, new):
+    assert (ROOT / f"code/mixtures/{module}.py").read_text("utf-8").count(old) == 1
+    assert (ROOT / f"book/{page}.md").exists() and new != old
+
+
+@pytest.mark.parametrize(("page", "part", "why"), falsehoods.HARMLESS)
+def test_what_is_called_harmless_stands_in_its_page(page, part, why):
+    assert part in (ROOT / f"book/{page}.md").read_text("utf-8") and why
+
+
+def test_captions_that_claim_are_exchanged():
+    figure = "    caption: |\n      {}\n---\nplot()\n"
+    text = "".join(map(figure.format, ("One.{claim}`one`", "Two.{claim}`two`", "None.")))
+    (edit,) = falsehoods.of_captions(text)
+    swapped = falsehoods.planted(text, edit)
+    assert swapped.index("`two`") < swapped.index("`one`") < swapped.index("None.")
+    assert len(swapped) == len(text)
