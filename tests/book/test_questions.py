@@ -11,7 +11,11 @@ TEXTS = {page.name: page.read_text("utf-8") for page in sorted(BOOK.glob("*.md")
 QUESTIONS = [
     *("initval", "prior-draws", "k-factorial", "old-fits", "new-peaks", "sort-afterwards"),
     *("several-dimensions", "diagnose"),
-    *("which-to-trust", "seed-or-start", "memberships", "how-many")]
+    *("which-to-trust", "seed-or-start", "memberships", "how-many"),
+    # what practitioners ask of theory
+    *("identified", "how-fast", "weight-at-coincidence", "one-or-two", "modes-merge"),
+    *("stays-in-one-mode", "labels-switch", "random-permutation", "sample-smc"),
+    *("parallel-tempering", "how-long", "weigh-permutations", "partitions")]
 # what readers paste into a search engine, and where it is explained
 MESSAGES = [
     ("SamplingError: Initial evaluation of model at starting point failed!", "practice.md"),
