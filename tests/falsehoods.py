@@ -82,6 +82,7 @@ CAPTION = re.compile(r"    caption: \|\n((?:      .*\n)+)")
 HARMLESS = [
     ("merging", "data.simulate(0, n=99", "what is said of it holds for other data of one group"),
     ("label_switching", "az.ess(raw).min()", "either label is a raw label"),
+    ("before_or_after", "mended.posterior[name]).max()", "either component would do"),
     ("label_switching", "broken[1] += 1.5", "any one chain will do"),
     ("ordering", "silent.hist.m", "all losses are NaN"),
     ("variational", "few = data.simulate(0", "any ten thousand observations will do"),
