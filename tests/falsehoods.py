@@ -19,6 +19,7 @@ from tempfile import TemporaryDirectory
 from bookbuild.checkout import adopt, settings
 from bookbuild.execute import cache, faults, run, seeds
 from checkout import CELL, ROOT, STRICT, copied
+from nbformat.v4 import new_code_cell
 
 MARK = faults.MARK
 TIMEOUT = 1200
@@ -151,6 +152,9 @@ def refused(root, page):
     """Return what a build would say against a page of a checkout, whose chapter runs for it."""
     path = root / "book" / f"{page}.md"
     notebook = cache.chapter(path)
+    # not the package of this checkout, which the environment has installed
+    here = f"import sys\nsys.path.insert(0, {str(root / 'code')!r})"
+    notebook.cells.insert(0, new_code_cell(here))
     error, _ = run.execute(notebook, str(path), TIMEOUT)
     wrong = faults.of_notebook(notebook, error, TIMEOUT)
     return wrong + [why for _, why in faults.of_claims({f"book/{page}": notebook})]

@@ -1,14 +1,11 @@
 """The ledger: sentences of the book that are measured, with their errors, whenever it is built.
 
-A claim records; it never stops a chapter. The press refuses to print a book that holds a false one,
-and names them all.
+A claim never stops a chapter. The press refuses a book that holds false ones, and names them all.
 
 **The rule.** A number is *exact* where no sampling seed moves it, *counted* where it says in how
 many of several independent trials something happened, and *sampled* otherwise. A sentence about a
 sampled or counted number holds only if it would still hold with the number `ROOM` standard errors
-nearer to where the sentence becomes false. So a false sentence passes once in three million builds
-at the most, and a true one that was measured well enough does not hang on its seed: ``make claims``
-asks for five more standard deviations, over seeds and machines.
+nearer to where the sentence becomes false: a false one passes once in three million builds.
 """
 
 import html
@@ -31,7 +28,6 @@ type Value = str | SupportsFloat
 # standard errors between a number and the edge of what its sentence says
 ROOM = 5
 
-# a measured value in a sentence
 _MEASURED = re.compile(r"\{([\w-]+)(?::([^{}]*))?\}")
 
 _DATASET = re.compile(r"[Dd]atasets? (\d+)")
@@ -58,8 +54,7 @@ def begin(chapter: str) -> None:
 def seed(number: int) -> int:
     """Return the sampling seed of a chapter's `number`-th random result.
 
-    The environment variable ``BOOK_SEEDS`` moves all of them at once, so that anybody can ask
-    whether the book's claims hold by luck: ``make claims`` does.
+    The environment variable ``BOOK_SEEDS`` moves all of them at once: see ``make claims``.
 
     Parameters
     ----------
@@ -83,8 +78,7 @@ def claim(
     Ask for one of: a number ``expected`` and the tolerance ``within``; a bound ``above`` or
     ``below`` or both; a set ``one_of``, for numbers with the tolerance ``within``. Say what the
     number is, with one of ``se``, ``of`` and ``exact``. The value is glued under `name`, for use in
-    prose. A false sentence shows itself in red, and the chapter goes on. So does one that names a
-    dataset which the chapter has not drawn with `data.simulate`.
+    prose. A false sentence shows itself in red, as does one about a dataset that was not drawn.
 
     Parameters
     ----------
@@ -149,7 +143,7 @@ def measured(name: str, form: str = "") -> str:
     Returns
     -------
     str
-        An ellipsis where the claim has not been measured yet.
+        An ellipsis before it is measured.
     """
     return _written(_values, name, form)
 

@@ -13,8 +13,8 @@ QUESTIONS = [
     *("several-dimensions", "diagnose"),
     *("which-to-trust", "seed-or-start", "memberships", "how-many"),
     # what practitioners ask of theory
-    *("identified", "leaning-prior", "how-fast", "weight-at-coincidence", "one-or-two", "modes-merge"),
-    *("stays-in-one-mode", "labels-switch", "random-permutation", "sample-smc"),
+    *("identified", "leaning-prior", "how-fast", "weight-at-coincidence", "one-or-two"),
+    *("modes-merge", "stays-in-one-mode", "labels-switch", "random-permutation", "sample-smc"),
     *("parallel-tempering", "how-long", "weigh-permutations", "partitions")]
 # what readers paste into a search engine, and where it is explained
 MESSAGES = [
