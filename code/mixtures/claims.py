@@ -22,7 +22,6 @@ from mixtures.extras import needs
 with needs("chapters"):
     from IPython.display import display
 
-# a number of any library, or a string
 type Value = str | SupportsFloat
 
 # standard errors between a number and the edge of what its sentence says
