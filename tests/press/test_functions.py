@@ -277,3 +277,18 @@ def test_the_ledger_says_how_many_claims_there_are_and_which_is_thinnest():
     assert ledger.summary(claims) == (
         "3 claims: 2 sampled, 1 exact. The thinnest margin is 7.3, of a claim in b.")
     assert ledger.summary(claims[:1]) == "1 claims: 1 exact."
+
+
+def test_a_caption_cannot_claim_what_was_measured_before_its_figure():
+    def figure(name):
+        return {"figure": {"name": f"fig-{name}", "caption": f"So it is.{{claim}}`{name}`"}}
+
+    def cell(name, made=None):
+        outputs = [{"metadata": {"claim": {"name": made}}}] if made else []
+        return {"metadata": {"mystnb": figure(name)} if name else {}, "outputs": outputs}
+
+    right = [cell("one"), cell(None, "one"), cell("two"), cell(None, "two")]
+    assert faults.of_captions({"cells": right}) == []
+    exchanged = [cell("two"), cell(None, "one"), cell("one"), cell(None, "two")]
+    (fault,) = faults.of_captions({"cells": exchanged})
+    assert "claim one" in fault and "fig-one" in fault

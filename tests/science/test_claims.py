@@ -9,7 +9,7 @@ import xarray as xr
 from bs4 import BeautifulSoup
 from hypothesis import given
 from hypothesis import strategies as st
-from mixtures import claims
+from mixtures import claims, data
 from mixtures.claims import ROOM, begin, claim
 
 
@@ -224,3 +224,15 @@ def test_seed_moves_with_the_environment(monkeypatch):
     assert claims.seed(7) == 7
     monkeypatch.setenv("BOOK_SEEDS", "3")
     assert claims.seed(np.int64(7)) == 3007
+
+
+def test_a_claim_about_a_dataset_that_its_chapter_has_not_drawn_is_false(shown):
+    data.simulate(8)
+    claim("drawn", 1, expected=1, exact=True, says="Dataset 8 has one.")
+    claim("other", 1, expected=1, exact=True, says="So have datasets 8 and dataset 9.")
+    drawn, other = (more["metadata"]["claim"] for _, more in shown)
+    assert drawn["holds"]
+    assert not other["holds"] and other["fault"] == "this chapter has not drawn dataset 9"
+    begin("the next")
+    claim("drawn", 1, expected=1, exact=True, says="Dataset 8 has one.")
+    assert not shown[-1][1]["metadata"]["claim"]["holds"]
