@@ -180,3 +180,11 @@ def test_no_chapter_imports_the_press():
     for page in PAGES:
         cells = "\n".join(CELL.findall(page.read_text("utf-8")))
         assert not re.search(r"\bbookbuild\b", cells), page.name
+
+
+def test_no_chapter_compiles_what_it_evaluates_once():
+    """It takes seconds; and ``eval`` orders inputs by their addresses, so that keys are chance."""
+    for page in PAGES:
+        cells = "\n".join(CELL.findall(page.read_text("utf-8")))
+        found = re.findall(r"\.eval\([^\n]*", cells)
+        assert [call for call in found if 'mode="FAST_COMPILE"' not in call] == [], page.name
