@@ -279,7 +279,7 @@ def test_the_ledger_says_how_many_claims_there_are_and_which_is_thinnest():
     assert ledger.summary(claims[:1]) == "1 claims: 1 exact."
 
 
-def test_a_caption_cannot_claim_what_was_measured_before_its_figure():
+def test_a_caption_claims_what_was_measured_between_its_figure_and_the_next():
     def figure(name):
         return {"figure": {"name": f"fig-{name}", "caption": f"So it is.{{claim}}`{name}`"}}
 
@@ -290,5 +290,7 @@ def test_a_caption_cannot_claim_what_was_measured_before_its_figure():
     right = [cell("one"), cell(None, "one"), cell("two"), cell(None, "two")]
     assert faults.of_captions({"cells": right}) == []
     exchanged = [cell("two"), cell(None, "one"), cell("one"), cell(None, "two")]
-    (fault,) = faults.of_captions({"cells": exchanged})
-    assert "claim one" in fault and "fig-one" in fault
+    assert len(faults.of_captions({"cells": exchanged})) == 2
+    late = [cell("two"), cell("one"), cell(None, "one"), cell(None, "two")]
+    (fault,) = faults.of_captions({"cells": late})
+    assert "claim two" in fault and "fig-two" in fault

@@ -78,16 +78,22 @@ def of_claims(chapters):
 
 
 def of_captions(notebook):
-    """Return, in words, which claims of captions were made before their figure was drawn."""
-    found, made = [], set()
+    """Return, in words, which claims of captions were not made between their figure and the next.
+
+    Two captions that have changed places are true sentences, each of the other's figure.
+    """
+    captioned, measured, after = {}, {}, None
     for cell in notebook["cells"]:
         figure = cell["metadata"].get("mystnb", {}).get("figure", {})
-        for name in " ".join(MARK.findall(figure.get("caption", ""))).split():
-            if name in made:
-                why = "was measured before that figure was drawn: does it speak of another?"
-                found.append(f"claim {name} in the caption of {figure.get('name')} {why}")
-        made |= {claim["name"] for claim in claims(cell.get("outputs", []))}
-    return found
+        after = figure.get("name", after)
+        names = " ".join(MARK.findall(figure.get("caption", ""))).split()
+        captioned |= dict.fromkeys(names, after)
+        measured |= {claim["name"]: after for claim in claims(cell.get("outputs", []))}
+    why = "was not measured between that figure and the next: does it speak of another?"
+    return [
+        f"claim {name} in the caption of {figure} {why}"
+        for name, figure in captioned.items() if measured.get(name, figure) != figure
+    ]
 
 
 def refuse(found):
