@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pymc as pm
 import pytensor
+import xarray as xr
 from mixtures import data, exact, relabel
 
 from tests.checkout import ROOT
@@ -73,9 +74,13 @@ def large():
         "minibatch ADVI, n = 10^6": "bench.advi_of_minibatches(data.simulate(0, 10**6))",
         "NUTS, 4 x (500 + 500), n = 10^4": "sampling.sample(data.simulate(0, 10**4), 500, 1)"}
     print("\nmany observations: seconds, compilation and imports included, and peak MB")
+    apart("from mixtures import data, exact, sampling; from tests import bench; ", ways)
+
+
+def apart(begin, ways):
+    """Run pieces of code, each in a process of its own, and print its seconds and its peak."""
     for name, call in ways.items():
-        code = "from mixtures import data, exact, sampling; from tests import bench; "
-        code += f"{call}; print(bench.peak_memory())"
+        code = f"{begin}{call}; print(bench.peak_memory())"
         start = time.perf_counter()
         command, said = [sys.executable, "-c", code], {"capture_output": True, "text": True}
         run = subprocess.run(command, cwd=ROOT, check=True, **said)
@@ -98,7 +103,38 @@ def relabelling(n_draw=2_000, n=500, n_component=3):
         print(f"{name:46} {seconds:8.4f} {peak / 1e6:6.1f}")
 
 
+def components(n_component, n_draw):
+    """Return draws of three variables, 4 chains, each with the labels turned in its own way."""
+    rng, dims = np.random.default_rng(0), ("chain", "draw", "component")
+    shape = (4, n_draw, n_component)
+    values = {
+        "means": 1.5 * np.arange(n_component) + rng.normal(size=shape),
+        "sigma": np.exp(rng.normal(0, 0.2, shape)),
+        "weights": rng.dirichlet(np.full(n_component, 20), shape[:2])}
+    for c in range(4):
+        turn = rng.permutation(n_component)
+        for v in values.values():
+            v[c] = v[c][:, turn]
+    return xr.Dataset({name: (dims, v) for name, v in values.items()})
+
+
+def of_many(n):
+    """Average the memberships of many observations, which would take gigabytes draw by draw."""
+    return relabel.memberships(components(3, 1_000), np.linspace(-5, 10, n), average=True)
+
+
+def traces():
+    """Time large traces, each in a process of its own for its peak of memory."""
+    ways = {
+        "diagnose, K = 15, 4 x 10,000": "switching.diagnose(bench.components(15, 10_000))",
+        "diagnose, K = 30, 4 x 1,000": "switching.diagnose(bench.components(30, 1_000))",
+        "memberships, n = 20,000, 4 x 1,000": "bench.of_many(20_000)"}
+    print("\nlarge traces: seconds, imports included, and peak MB")
+    apart("from mixtures import switching; from tests import bench; ", ways)
+
+
 if __name__ == "__main__":
     posterior()
     relabelling()
+    traces()
     large()

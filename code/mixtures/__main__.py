@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 from warnings import catch_warnings
 
 try:
+    import numpy as np
     import xarray as xr
 
     from mixtures import files, relabel, switching, trace
@@ -51,7 +52,8 @@ def _parser() -> _Parser:
     says = "tell label switching from its look-alikes in a saved trace"
     refused = "wrong usage, a TRACE that cannot be read, or an OUT that cannot be written"
     rows = sorted((STATUS | {refused: REFUSED}).items(), key=lambda row: row[1])
-    status = ["exit status (with --relabel, that of OUT):", *(f"  {s}  {v}" for v, s in rows)]
+    head = "exit status (with --relabel, that of OUT, and 1 if it warns of a variable):"
+    status = [head, *(f"  {s}  {v}" for v, s in rows)]
     command = parser.add_subparsers(metavar="COMMAND").add_parser(
         "diagnose", help=says, description=f"{says.capitalize()}, and undo it.", allow_abbrev=False,
         formatter_class=argparse.RawDescriptionHelpFormatter, epilog="\n".join(status))
@@ -75,12 +77,14 @@ def _add_options(command: argparse.ArgumentParser) -> None:
     add("--overwrite", action="store_true", help="replace OUT if it exists, even if it is TRACE")
     add("--allocations", **repeated, default=[],
         help="variable that holds labels from 0, to relabel too; ecr goes by the first; repeatable")
+    add("--leave", **repeated, default=[],
+        help="variable without labels, of which not to warn; repeatable")
+    add("--parameter", metavar="ENTRY", type=int,
+        help="for order: which entry of --var, from 0, if it has several")
     add("--data", **named, help="for stephens: variable of the group observed_data (the only one)")
     add("--sigma", **named, type=_number_or_name,
-        help="for stephens: standard deviations, a variable or a number (sigma if the trace has it,"
-        " otherwise 1)")
-    add("--weights", **named,
-        help="for stephens: variable (weights if the trace has it, otherwise all equal)")
+        help="for stephens: standard deviations, a variable or a number (sigma)")
+    add("--weights", **named, help="for stephens: a variable (weights), or 'equal'")
 
 
 def _number_or_name(text: str) -> float | str:
@@ -94,11 +98,12 @@ def _diagnose(args: argparse.Namespace) -> int:
     found = _diagnosis(tree, args)
     print(found)
     if args.relabel:
-        new = _relabelled(tree, args)
+        new, doubtful = _relabelled(tree, args)
         files.write(new, args)
         print(f"\nWrote {args.to}, relabelled by {args.relabel}.")
         found = _diagnosis(new, args)
         print(textwrap.fill(f"{found.verdict.capitalize()}. {found.summary}", 79))
+        return STATUS[found.verdict] or int(doubtful)
     return STATUS[found.verdict]
 
 
@@ -114,20 +119,24 @@ def _check_options(args: argparse.Namespace) -> None:
 
 def _diagnosis(tree: xr.DataTree, args: argparse.Namespace) -> switching.Diagnosis:
     with refusing(f"{args.trace}: cannot be diagnosed", ValueError):
-        return switching.diagnose(tree, args.var, args.dim[0])
+        return switching.diagnose(tree, args.var, args.dim)
 
 
-def _relabelled(tree: xr.DataTree, args: argparse.Namespace) -> xr.DataTree:
+def _relabelled(tree: xr.DataTree, args: argparse.Namespace) -> tuple[xr.DataTree, bool]:
+    """Return the relabelled trace, and whether anything in it may have kept its old labels."""
     names = args.var[0] if args.relabel == "order" else args.var
     with (refusing(f"{args.trace}: cannot be relabelled", ValueError),
           catch_warnings(record=True, action="always", category=UserWarning) as caught):
         p = _memberships(tree, args) if args.relabel == "stephens" else None
         new = relabel.relabel(tree, args.relabel, var_name=names, component_dim=args.dim,
-                              allocations=args.allocations, probabilities=p)
+                              allocations=args.allocations, parameter=args.parameter,
+                              probabilities=p, leave=args.leave)
     for warning in caught:
-        says = str(warning.message).replace("component_dim", "--dim")
-        print(f"{PROG}: warning: {says}", file=sys.stderr)
-    return new
+        says = str(warning.message)
+        for argument in ("component_dim", "allocations", "parameter"):
+            says = says.replace(argument, files.OPTIONS[argument])
+        print(f"{PROG}: warning: {says} (or --leave)", file=sys.stderr)
+    return new, bool(caught)
 
 
 def _memberships(tree: xr.DataTree, args: argparse.Namespace) -> xr.DataArray:
@@ -136,8 +145,10 @@ def _memberships(tree: xr.DataTree, args: argparse.Namespace) -> xr.DataArray:
     if name not in there:
         known = trace.listed(there)
         refuse(f"--data: expected a variable of observed_data ({known}), got {name!r}")
+    count = trace.n_component(trace.posterior_of(tree), args.dim)
+    weights = np.full(count, 1 / count) if args.weights == "equal" else args.weights
     return relabel.memberships(tree, there[name].to_numpy(), means=args.var[0], sigma=args.sigma,
-                               weights=args.weights, component_dim=args.dim)
+                               weights=weights, component_dim=args.dim)
 
 
 if __name__ == "__main__":

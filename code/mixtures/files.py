@@ -21,7 +21,8 @@ REFUSED = 2
 # the option that stands for an argument of the functions called here
 OPTIONS = {
     "var_name": "--var", "means": "--var", "component_dim": "--dim", "allocations": "--allocations",
-    "x": "--data", "sigma": "--sigma", "weights": "--weights",
+    "leave": "--leave", "parameter": "--parameter", "x": "--data", "sigma": "--sigma",
+    "weights": "--weights",
 }
 SUFFIXES, ZARR = (".nc", ".zarr"), ("zarr.json", ".zgroup", ".zmetadata")
 
@@ -95,13 +96,11 @@ def _zarr() -> str:
 
 def _asked_for(tree: xr.DataTree, args: Namespace) -> xr.DataTree:
     """Return the trace, or what its diagnosis looks at, for the rest may be large."""
-    posterior = trace.posterior_of(tree)
-    trace.n_component(posterior, args.dim)
+    trace.n_component(trace.posterior_of(tree), args.dim)
     if args.relabel:
         return tree
-    kept = [name for name, v in posterior.data_vars.items() if args.dim[0] in v.dims]
-    groups = {name: trace.group(tree, name) for name in ("sample_stats", "log_likelihood")}
-    return xr.DataTree.from_dict({"posterior": posterior[kept]} | groups)
+    groups = ("posterior", "sample_stats", "log_likelihood")
+    return xr.DataTree.from_dict({name: trace.group(tree, name) for name in groups})
 
 
 def write(tree: xr.DataTree, args: Namespace) -> None:

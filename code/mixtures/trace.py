@@ -3,28 +3,74 @@
 import zlib
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
+from os import PathLike, fspath
+from pathlib import Path
+from typing import Any
+from warnings import catch_warnings
 
 import numpy as np
 import xarray as xr
 
-from mixtures import checks
+from mixtures import checks, doubts
 
 type Names = str | list[str] | tuple[str, ...]
-type Source = xr.DataTree | xr.Dataset | xr.DataArray
+# anything that ArviZ has, or has saved: see `tree_of`
+type Source = Any
 
 # what relabel calls the permutations it leaves in the posterior: they say nothing of the mixture
 KEPT = "permutation"
 # what the log density may be called in the sample statistics
 DENSITIES = ("lp", "logp", "lp__")
+# fewer draws have no halves to compare
+LEAST = 16
 # a variable with more numbers than this in a component (responsibilities, say) costs a diagnosis
 # much and tells it little more
 ENTRIES = 64
 
 
-def posterior_of(tree: xr.DataTree) -> xr.Dataset:
+def tree_of(source: Source) -> xr.DataTree:
+    """Return a trace as a DataTree, or say what it is instead (ValueError).
+
+    Parameters
+    ----------
+    source : xarray.DataTree, xarray.Dataset, InferenceData, str or path
+        A trace; its posterior; what ArviZ before 1.0 has, or any object with groups that are
+        datasets; or a file, netCDF or zarr, that ArviZ saved.
+
+    Returns
+    -------
+    xarray.DataTree
+    """
+    if isinstance(source, xr.DataTree):
+        return source
+    if isinstance(source, xr.Dataset):
+        return xr.DataTree.from_dict({"posterior": source})
+    if isinstance(source, str | PathLike):
+        return opened(fspath(source)).load()
+    if callable(groups := getattr(source, "groups", None)):
+        # ArviZ's InferenceData names its groups without a slash in front
+        named = {str(name): getattr(source, str(name), None) for name in groups()}
+        if "posterior" in named and all(isinstance(v, xr.Dataset) for v in named.values()):
+            return xr.DataTree.from_dict(named)
+    got = type(source).__name__
+    raise ValueError(f"tree: expected a DataTree, a Dataset or the path of a file, got {got}")
+
+
+def opened(path: str) -> xr.DataTree:
+    """Open a trace that ArviZ saved as netCDF or zarr, or say what is wrong (ValueError)."""
+    engine = "zarr" if Path(path).is_dir() else "h5netcdf"
+    try:
+        # what the writer of a file chose is no reader's concern
+        with catch_warnings(action="ignore"):
+            return xr.open_datatree(path, engine=engine)
+    except (OSError, ValueError, KeyError, TypeError, ImportError) as error:
+        says = f"expected a trace that ArviZ saved as netCDF or zarr, got {path!r} ({error})"
+        raise ValueError(f"tree: {says}") from error
+
+
+def posterior_of(source: Source) -> xr.Dataset:
     """Return the posterior of a trace, or say what is wrong with it (ValueError)."""
-    if not isinstance(tree, xr.DataTree):
-        raise ValueError(f"tree: expected a DataTree, got {type(tree).__name__}")
+    tree = tree_of(source)
     if "posterior" not in tree.children:
         there = ", ".join(tree.children) or "none; give the whole trace, not its posterior"
         raise ValueError(f"tree: expected a posterior group, got groups {there}")
@@ -81,14 +127,34 @@ def n_component(posterior: xr.Dataset, dims: Sequence[str]) -> int:
     return counts.pop()
 
 
+def one_dim(posterior: xr.Dataset, dims: Sequence[str]) -> xr.Dataset:
+    """Return a posterior in which the first of several dims counts the components everywhere.
+
+    Of a variable with two of them, such as a transition matrix, it keeps the diagonal.
+    """
+    first, *others = dims
+    # coordinates of the others would only be in the way
+    posterior = posterior.drop_vars({*others} & {*posterior.coords})
+    place = xr.DataArray(np.arange(posterior.sizes.get(first, 0)), dims=first)
+    changed = {}
+    for name, v in posterior.data_vars.items():
+        own = [dim for dim in dims if dim in v.dims]
+        if len(own) > 1:
+            changed[name] = v.isel(dict.fromkeys(own, place))
+        elif own and own != [first]:
+            changed[name] = v.rename({own[0]: first})
+    return posterior.assign(changed)
+
+
 def by_component(draws: xr.DataArray, component_dim: Hashable) -> np.ndarray:
     """Return draws as an array [chain, draw, component, entry], further dims being entries."""
     array = draws.transpose("chain", "draw", component_dim, ...).to_numpy()
     return array.reshape(*array.shape[:3], -1)
 
 
-def best_draw(tree: xr.DataTree) -> int:
+def best_draw(source: Source) -> int:
     """Return the index, chains after one another, of the draw with the highest log density."""
+    tree = tree_of(source)
     density = _log_density(tree, sizes(posterior_of(tree)))
     if density is None or np.isnan(density).all():
         names = ", ".join(DENSITIES)
@@ -119,58 +185,57 @@ class Trace:
         What the chains are called.
     log_density : dict of str to numpy.ndarray, shape [chain, draw]
         Log density or likelihood, nats, as far as present.
-    divergences : numpy.ndarray, shape [chain], or None
+    diverged : numpy.ndarray of bool, shape [chain, draw], or None
+        Which draws diverged.
     notes : tuple of str
-        What was left out.
+        What was left out, and what may have labels and was not looked at.
     """
 
     values: dict[Hashable, np.ndarray]
     named: tuple[str, ...]
     chains: np.ndarray
     log_density: dict[str, np.ndarray] = field(default_factory=dict)
-    divergences: np.ndarray | None = None
+    diverged: np.ndarray | None = None
     notes: tuple[str, ...] = ()
 
 
-def read(tree: Source, var_name: Names, component_dim: str) -> Trace:
+def read(source: Source, var_name: Names, component_dim: Names) -> Trace:
     """Return the `Trace` of any ArviZ-like object, or say by name what is wrong (ValueError)."""
-    names = checks.names(var_name, "var_name")
-    posterior = _any_posterior(tree, names[0])
+    names, dims = checks.names(var_name, "var_name"), checks.names(component_dim, "component_dim")
+    if isinstance(source, xr.DataArray):
+        source = source.to_dataset(name=names[0])
+    tree = tree_of(source)
+    whole = (tree["posterior"] if "posterior" in tree.children else tree).to_dataset()
+    if len(dims) > 1:
+        n_component(whole, dims)
+    posterior, first = one_dim(whole, dims), dims[0]
     for wanted in names:
-        _check(posterior, wanted, component_dim)
-    asked = {"chain", "draw", component_dim}
+        _check(posterior, wanted, first)
+    asked = {"chain", "draw", first}
     others = [name for name, v in posterior.data_vars.items()
               if name not in (*names, KEPT) and asked <= {*v.dims}]
+    doubtful = doubts.pairs(whole, dims)
     values: dict[Hashable, np.ndarray] = {}
     notes = []
     for name in (*names, *others):
-        array = by_component(posterior[name], component_dim)
-        doubt = _doubt(posterior[name], array, component_dim)
+        array = by_component(posterior[name], first)
+        doubt = doubtful.get(name) or _doubt(array)
         if name in names or not doubt:
             values[name] = array.astype(float)
-        else:
-            notes.append(f"{name} is left out: it {doubt}")
+        if doubt:
+            notes.append(f"{name} {'' if name in names else 'is left out: it '}{doubt}")
+    notes += doubts.of_others(whole, dims)
     chains, shape = posterior["chain"].to_numpy(), sizes(posterior[names[0]])
-    if not isinstance(tree, xr.DataTree):
-        return Trace(values, names, chains, notes=tuple(notes))
-    densities, divergences = _densities(tree, shape), _divergences(tree, shape)
-    return Trace(values, names, chains, densities, divergences, tuple(notes))
-
-
-def _any_posterior(tree: Source, name: str) -> xr.Dataset:
-    if isinstance(tree, xr.DataArray):
-        return tree.to_dataset(name=name)
-    if isinstance(tree, xr.DataTree):
-        return (tree["posterior"] if "posterior" in tree.children else tree).to_dataset()
-    if not isinstance(tree, xr.Dataset):
-        got = type(tree).__name__
-        raise ValueError(f"tree: expected a DataTree, a Dataset or a DataArray, got {got}")
-    return tree
+    densities, diverged = _densities(tree, shape), _divergences(tree, shape)
+    return Trace(values, names, chains, densities, diverged, tuple(notes))
 
 
 def _check(posterior: xr.Dataset, name: str, component_dim: str) -> None:
     """Refuse a variable that cannot be diagnosed."""
     found = variable(posterior, name, "var_name", ())
+    if {*found.dims} == {"chain", "draw"}:
+        says = f"expected {name!r} to have a dim of components, got one number in each draw"
+        raise ValueError(f"var_name: {says}; {doubts.STACK}")
     for dim in ("chain", "draw"):
         if dim not in found.dims:
             says = f"expected {name!r} to have dims chain and draw, got {found.dims}"
@@ -181,25 +246,18 @@ def _check(posterior: xr.Dataset, name: str, component_dim: str) -> None:
     count = found.sizes[component_dim]
     if count < 2:
         raise ValueError(f"component_dim: expected at least 2 components, got {count}")
-    if found.sizes["draw"] < 4 or found.size == 0:
-        got = dict(found.sizes)
-        raise ValueError(f"tree: expected at least 1 chain of 4 draws, got sizes {got}")
-    if found.dtype.kind not in "biuf" or _pairs(found, component_dim):
-        doubt = _doubt(found, by_component(found, component_dim), component_dim)
-        says = f"expected real numbers for each component, but {name!r} {doubt}"
+    if found.dtype.kind not in "biuf":
+        says = f"expected real numbers for each component, but {name!r} holds others"
         raise ValueError(f"var_name: {says}")
+    if found.sizes["draw"] < LEAST or found.size == 0:
+        got = dict(found.sizes)
+        raise ValueError(f"tree: expected at least 1 chain of {LEAST} draws, got sizes {got}")
 
 
-def _pairs(draws: xr.DataArray, component_dim: str) -> bool:
-    """Tell whether a variable has a second dim of components, such as a transition matrix."""
-    return any(str(component_dim) in str(dim) for dim in draws.dims if dim != component_dim)
-
-
-def _doubt(draws: xr.DataArray, array: np.ndarray, component_dim: str) -> str:
+def _doubt(array: np.ndarray) -> str:
+    """Return why an array [chain, draw, component, entry] is no evidence, if it is none."""
     if array.dtype.kind not in "biuf":
         return "does not hold real numbers"
-    if _pairs(draws, component_dim):
-        return "belongs to pairs of components"
     if not np.isfinite(array).all():
         return "has draws that are NaN or infinite"
     many = f"has more than {ENTRIES} numbers in each component"
@@ -207,10 +265,19 @@ def _doubt(draws: xr.DataArray, array: np.ndarray, component_dim: str) -> str:
 
 
 def _log_density(tree: xr.DataTree, shape: tuple[int, int]) -> np.ndarray | None:
-    """Return the log density [chain, draw] that the sample statistics have of these draws."""
+    """Return the log density [chain, draw] that the sample statistics have of these draws.
+
+    NumPyro's ``lp`` is minus the log density, as the energy tells: that is minus the log density
+    too, plus a kinetic energy of its own.
+    """
     stats = group(tree, "sample_stats")
     fit = (_of_draws(stats[name], shape) for name in DENSITIES if name in stats)
-    return next((density for density in fit if density is not None), None)
+    density = next((density for density in fit if density is not None), None)
+    energy = _of_draws(stats["energy"], shape) if "energy" in stats else None
+    if density is None or energy is None or not np.isfinite([density, energy]).all():
+        return density
+    rising = np.sum((density - density.mean()) * (energy - energy.mean())) > 0
+    return -density if rising and (energy > density).all() else density
 
 
 def _of_draws(draws: xr.DataArray, shape: tuple[int, int]) -> np.ndarray | None:
@@ -230,9 +297,7 @@ def _densities(tree: xr.DataTree, shape: tuple[int, int]) -> dict[str, np.ndarra
 
 
 def _divergences(tree: xr.DataTree, shape: tuple[int, int]) -> np.ndarray | None:
-    """Return how many draws of each chain diverged [chain], if a DataTree says so."""
+    """Return which draws diverged [chain, draw], if the sample statistics say so of these draws."""
     diverging = group(tree, "sample_stats").get("diverging")
-    if diverging is None or diverging.dims != ("chain", "draw") or len(diverging) != shape[0]:
-        return None
-    counts: np.ndarray = diverging.to_numpy().astype(bool).sum(axis=1)
-    return counts
+    found = None if diverging is None else _of_draws(diverging, shape)
+    return None if found is None else found.astype(bool)

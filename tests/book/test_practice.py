@@ -2,12 +2,14 @@
 
 import re
 from functools import cache
+from warnings import catch_warnings
 
 import numpy as np
 import pymc as pm
 import pytest
+import xarray as xr
 from checkout import ROOT
-from mixtures import data, relabel, switching
+from mixtures import data, relabel, reshape, switching
 from scipy import stats
 
 PAGE = ROOT / "book" / "practice.md"
@@ -66,3 +68,45 @@ def test_the_recipes_prediction_is_calibrated(name):
 
 def test_all_cells_of_the_recipe_are_found():
     assert {"mixture", "fit", "name", "predictive"} <= {*recipe()}
+
+
+def anything():
+    """Return a trace of three components with all that the table of forms speaks of."""
+    rng = np.random.default_rng(0)
+    component, obs = ("component",), ("obs",)
+    shapes = {
+        "means": component, "rate": component, "tau": component, "line": (*obs, *component),
+        "centre": (*component, "axis"), "gamma": ("short",)}
+    shapes |= {f"chol_{k}": ("packed",) for k in range(3)}
+    sizes = {"component": 3, "obs": 7, "axis": 2, "short": 2, "packed": 4}
+    variables = {
+        name: (("chain", "draw", *dims), rng.gamma(9, size=(4, 50, *(sizes[d] for d in dims))))
+        for name, dims in shapes.items()}
+    variables["z"] = (("chain", "draw", "obs"), rng.integers(1, 4, size=(4, 50, 7)))
+    variables["weights"] = (("chain", "draw", "component"), rng.dirichlet([5, 5, 5], (4, 50)))
+    factor = np.eye(2) + np.zeros((4, 50, 3, 2, 2))
+    variables["factor"] = (("chain", "draw", "component", "axis", "other"), factor)
+    return xr.Dataset(variables)
+
+
+TYPE = re.compile(
+    r"^\| [^|`]*(?:`[^`]*`[^|`]*)?\| `((?:relabel|reshape|switching)\.[^`]*)`", re.MULTILINE)
+
+
+@pytest.mark.parametrize("line", TYPE.findall(PAGE.read_text("utf-8")))
+def test_what_the_table_of_forms_says_to_type_runs(line):
+    draws, rng = ("chain", "draw"), np.random.default_rng(1)
+    hmm = xr.Dataset({
+        "means": ((*draws, "state"), rng.normal(size=(4, 50, 3))),
+        "P": ((*draws, "state", "next"), rng.dirichlet([1, 1, 1], (4, 50, 3)))})
+    groups = ((*draws, "group", "component"), rng.normal(size=(4, 50, 5, 2)))
+    names = {
+        "tree": anything(), "hmm": hmm, "groups": xr.Dataset({"means": groups}), "stats": stats,
+        "relabel": relabel, "reshape": reshape, "switching": switching, "y": rng.poisson(9, 7),
+        "xy": rng.normal(size=(7, 2))}
+    with catch_warnings(action="ignore", category=UserWarning):
+        assert eval(line, names) is not None
+
+
+def test_all_rows_of_the_table_of_forms_are_run():
+    assert len(TYPE.findall(PAGE.read_text("utf-8"))) == 10

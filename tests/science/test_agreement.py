@@ -71,10 +71,17 @@ def test_label_free_quantities_are_sorted_relabelled_summed_and_apart():
     assert len(every) == 9 + 9 + 3 + 6 + 1
 
 
+def test_of_many_distances_some_are_taken_from_the_smallest_to_the_largest():
+    many = Trace({"w": np.random.default_rng(0).normal(size=(1, 4, 8, 1))}, ("w",), np.arange(1))
+    far = [q for q in agreement.label_free(many, np.tile(np.arange(8), (1, 4, 1)))
+           if q[1] == "distances"]
+    assert len(far) == 10 and far[0][0] == "distance 0 in w" and far[-1][0] == "distance 27 in w"
+
+
 def within(draws):
     """Return the effective draws of half a chain of one quantity [chain, draw], half by half."""
     n = draws.shape[1] // 2
-    halves = np.concatenate([(chain[-2 * n : -n], chain[-n:]) for chain in draws])
+    halves = np.concatenate([(chain[:n], chain[-n:]) for chain in draws])
 
     def effective(values):
         scores = norm.ppf((rankdata(values).reshape(values.shape) - 0.375) / (values.size + 0.25))
@@ -99,7 +106,8 @@ def test_scores_are_those_of_arviz_on_each_quantity(n_chain, n_draw):
     for name, draws in every.items():
         one = found.sel(quantity=name)
         array = xr.DataArray(draws, dims=("chain", "draw"))
-        even = xr.DataArray(draws[:, n_draw % 2 :].reshape(2 * n_chain, -1), dims=("chain", "draw"))
+        halves = np.concatenate([draws[:, : n_draw // 2], draws[:, -(n_draw // 2) :]])
+        even = xr.DataArray(halves, dims=("chain", "draw"))
         assert float(one["rhat"]) == pytest.approx(float(rhat(array if n_chain > 1 else even)))
         assert float(one["ess"]) == pytest.approx(float(ess(array)))
         lift = np.sqrt(1 + chi2.isf(1e-3 / 8, degrees) / degrees / within(draws))
@@ -130,10 +138,10 @@ def test_what_never_moves_has_no_score():
     every = {"still": still, "rounded": rounded, "x": noise(2, 50), "small": 1e-12 * noise(2, 50)}
     found = agreement.convergence([(name, "", draws) for name, draws in every.items()])
     assert found["quantity"].values.tolist() == ["x", "small"]
-    assert not agreement.fails(found.sel(quantity="x"))
+    assert agreement.failing(quantity(noise(2, 50)), found) == []
     with np.errstate(all="ignore"):
         found = agreement.convergence([("own", "", each_its_own), ("x", "", noise(2, 50))])
-    assert agreement.fails(found.sel(quantity="own"))
+    assert [name for name, *_ in agreement.failing([("own", "", each_its_own)], found)] == ["own"]
 
 
 @pytest.mark.parametrize(("value", "alarm", "fails"), [
@@ -144,7 +152,9 @@ def test_what_never_moves_has_no_score():
     (np.nan, 1.1, True),
 ])
 def test_an_r_hat_above_the_alarm_fails_and_so_does_one_that_is_no_number(value, alarm, fails):
-    assert agreement.fails(xr.Dataset({"rhat": value, "alarm": alarm})) is fails
+    scores = {"rhat": ("quantity", [value]), "alarm": ("quantity", [alarm])}
+    found = agreement.failing(quantity(noise(2, 50)), xr.Dataset(scores, {"quantity": ["x"]}))
+    assert bool(found) is fails
 
 
 def quantity(draws):

@@ -39,7 +39,7 @@ def numbers():
 # the verdict is a function of the evidence
 
 WORST = Worst(3, "sum of means", 2.5, 1.02)
-FAILURES = {"still": ("2",), "worst": WORST, "divergences": 3}
+FAILURES = {"still": ("2",), "worst": WORST, "too_many": True}
 VERDICTS = [
     ({}, NONE),
     ({"split": (3, 1)}, BETWEEN),
@@ -55,6 +55,11 @@ VERDICTS = [
     # a collapse comes before an overlap and after switches
     ({"overlaps": (((0, 1), 1.0),), "twins": ((0, 1),)}, COLLAPSED),
     ({"split": (3, 1), "twins": ((0, 1),)}, BETWEEN),
+    # some divergences are told, and so is a rare component; of entries one by one nobody can tell
+    ({"divergences": 3}, NONE),
+    ({"rare": ((1, "w", 0.001),)}, NONE),
+    ({"separate": 5, "worst": WORST, "split": (3, 1)}, UNKNOWN),
+    ({"separate": 5, "worst": WORST, "too_many": True}, NOT),
     # few draws tell nothing, whatever was found
     ({"enough": False}, UNKNOWN),
     ({"enough": False, "split": (3, 1), "switches": 5, "worst": WORST}, UNKNOWN),
@@ -76,8 +81,10 @@ def test_the_first_failure_is_the_summary_and_all_others_are_evidence():
 
 
 def test_failures_name_the_worst_quantity_the_chains_and_the_divergences():
-    still, worst, others, diverged = words.failures(seen(left_out=("2", "4"), **FAILURES))
-    assert "chain 2 never moves" in still and "2, 4" in others and "3 draws diverged" in diverged
+    still, worst, others, diverged = words.failures(
+        seen(left_out=("2", "4"), divergences=30, place="the gap is small", **FAILURES))
+    assert "chain 2 never moves" in still and "2, 4" in others
+    assert "30 of 2000 draws diverged, where the gap is small" in diverged
     assert "3 label-free" in worst and "sum of means, has R-hat 2.50" in worst
     assert words.failures(seen()) == []
 
@@ -89,7 +96,14 @@ def test_the_summary_has_the_split_the_switches_and_the_worst_overlap():
     overlaps = (((0, 2), 0.2), ((1, 2), 0.4))
     assert "40%" in words.summary(OVERLAPPING, seen(overlaps=overlaps))
     lines = words.evidence(OVERLAPPING, seen(overlaps=overlaps), numbers())
-    assert ["20%" in lines[-2], "40%" in lines[-1]] == [True, True]
+    assert ["40%" in lines[-2], "20%" in lines[-1]] == [True, True]
+    many = seen(overlaps=tuple(((0, k), 0.1 + k / 100) for k in range(1, 9)))
+    lines = words.evidence(OVERLAPPING, many, numbers())
+    assert "0 and 8" in lines[-4] and "5 more pairs" in lines[-1], "the worst, and how many more"
+    few = words.evidence(NONE, seen(divergences=3, rare=((1, "w", 0.004),)), numbers())
+    assert "is rare" in few[-2] and "3 of 2000 draws diverged: too few" in few[-1]
+    assert "5 entries" in words.summary(UNKNOWN, seen(separate=5))
+    assert "one by one" in words.next_step(UNKNOWN, seen(separate=5))
     assert "7 draws" in words.summary(UNKNOWN, seen(n_draw=7, enough=False))
 
 
@@ -98,7 +112,7 @@ def test_the_summary_has_the_split_the_switches_and_the_worst_overlap():
 STEADY = {"means": np.array([0.0, 1.0])}
 
 
-def gathered(thresholds=STANDARD, divergences=None, **values):
+def gathered(thresholds=STANDARD, diverged=None, **values):
     """Gather evidence from variables [component] or [chain, draw, component], the means noisy."""
     rng = np.random.default_rng(0)
     full = {
@@ -106,12 +120,26 @@ def gathered(thresholds=STANDARD, divergences=None, **values):
         for name, v in (values or STEADY).items()}
     if "means" in full:
         full["means"] = full["means"] + 0.1 * rng.normal(size=full["means"].shape)
-    return gather(Trace(full, tuple(full)[:1], np.arange(4) + 1, {}, divergences), thresholds)[0]
+    return gather(Trace(full, tuple(full)[:1], np.arange(4) + 1, {}, diverged), thresholds)[0]
 
 
 def test_divergences_and_chains_are_counted():
-    found = gathered(divergences=np.array([2, 0, 1, 0]))
+    diverged = np.zeros((4, 200), dtype=bool)
+    diverged[[0, 0, 2], [5, 7, 9]] = True
+    found = gathered(diverged=diverged)
     assert found.divergences == 3 and found.chains == ("1", "2", "3", "4") and found.split == (4,)
+    assert (found.too_many, found.place) == (False, "")
+    diverged[0, :8] = True
+    assert gathered(diverged=diverged).too_many
+
+
+def test_divergences_that_lie_together_are_said_to():
+    means = np.zeros((4, 200, 2)) + [0, 1]
+    diverged = np.zeros((4, 200), dtype=bool)
+    diverged[1, 20:26] = True
+    means[diverged] += [0, 30]
+    found = gathered(means=means, diverged=diverged)
+    assert found.divergences == 6 and "is large" in found.place
 
 
 @pytest.mark.parametrize("turned", [False, True])
@@ -153,11 +181,15 @@ def empty_in(draws):
 ])
 def test_a_component_of_almost_no_weight_is_empty(variables, empty):
     n_component = np.shape(next(iter(variables.values())))[-1]
-    assert bool(gathered(means=np.arange(n_component), **variables).empty) == empty
+    wide = 5 * np.random.default_rng(1).normal(size=(4, 200, n_component))
+    found = gathered(means=np.arange(n_component) + wide, **variables)
+    assert (bool(found.empty), found.rare) == (empty, ())
+    apart = gathered(means=10 * np.arange(n_component), **variables)
+    assert (apart.empty, bool(apart.rare)) == ((), empty)
 
 
 def test_the_lines_are_drawn_where_the_reader_says():
-    assert gathered(Thresholds(empty=0.001), means=[0, 1], w=[0.005, 0.995]).empty == ()
+    assert gathered(Thresholds(empty=0.001), means=[0, 0.1], w=[0.005, 0.995]).empty == ()
     close = {"means": np.array([0.0, 0.3])}
     shares = [share for _, share in gathered(Thresholds(overlap=0.001), **close).overlaps]
     assert shares and gathered(Thresholds(overlap=shares[0] + 1e-9), **close).overlaps == ()

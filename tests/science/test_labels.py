@@ -214,30 +214,30 @@ def read_means(stats=None, likelihood=None):
 
 
 def values(*shape):
-    return np.random.default_rng(0).normal(size=(2, 4, *shape))
+    return np.random.default_rng(0).normal(size=(2, 16, *shape))
 
 
 def test_variables_are_read_in_their_order_with_entries_last():
-    wide, b, a = values(2, 2, 3), values(2) > 0, values(2)
+    wide, b, a = values(2, 4, 3), values(2) > 0, values(2)
     turned = ("row", "draw", "chain", "column", "component")
     read = trace.read(tree(
         wide=(turned, wide.transpose(3, 1, 0, 4, 2)), b=(DIMS, b), a=(DIMS, a),
         total=(DIMS[:2], values()), permutation=(DIMS, values(2)),
-        pairs=(("component", "component_to"), np.ones((2, 2))),
+        other=(("component", "row"), np.ones((2, 4))),
     ), ["a", "b", "a"], "component")
     assert [*read.values] == ["a", "b", "wide"] and read.named == ("a", "b")
     assert_array_equal(read.values["a"], a[..., None])
-    assert_array_equal(read.values["wide"], wide.reshape(2, 4, 2, 6))
+    assert_array_equal(read.values["wide"], wide.reshape(2, 16, 2, 12))
     assert {array.dtype for array in read.values.values()} == {np.dtype(float)}
     assert read.chains.tolist() == [3, 7]
-    assert (read.log_density, read.divergences, read.notes) == ({}, None, ())
+    assert (read.log_density, read.diverged, read.notes) == ({}, None, ())
 
 
 def test_what_is_left_out_is_named_unless_it_was_asked_for():
     holed, many = values(2), values(2, 65)
     holed[0, 0, 0] = many[0, 0, 0, 0] = np.nan
     of = tree(
-        means=(DIMS, values(2)), words=(DIMS, np.full((2, 4, 2), "a")),
+        means=(DIMS, values(2)), words=(DIMS, np.full((2, 16, 2), "a")),
         move=((*DIMS, "component_to"), values(2, 2)), holed=(DIMS, holed),
         many=((*DIMS, "obs"), values(2, 65)), enough=((*DIMS, "other"), values(2, 64)))
     read = trace.read(of, "means", "component")
@@ -275,9 +275,11 @@ def test_a_log_density_of_other_draws_is_left_out(density):
 
 
 def test_divergences_are_counted_in_each_chain():
-    diverging = np.zeros((2, 4), dtype=int)
+    diverging = np.zeros((2, 16), dtype=int)
     diverging[1, :3] = 2
     read = read_means(statistics(diverging=diverging))
-    assert read.divergences.tolist() == [0, 3] and read.log_density == {}
+    for dims, values_ in ((DIMS[:2], diverging), (DIMS[1::-1], diverging.T)):
+        read = read_means(statistics(diverging=(dims, values_)))
+        assert read.diverged.sum(axis=1).tolist() == [0, 3] and read.log_density == {}
     for other in ((("chain", "draw"), diverging[:1]), ("chain", diverging[:, 0])):
-        assert read_means(statistics(diverging=other)).divergences is None
+        assert read_means(statistics(diverging=other)).diverged is None

@@ -156,11 +156,13 @@ def test_other_kinds_of_zarr(options, tmp_path, run):
 
 
 METHODS = {
-    "order": ([], {}),
-    "pra": (["--var", "means", "--var", "sd"], {"var_name": ["means", "sd"]}),
+    "order": (["--leave", "z"], {"leave": "z"}),
+    "pra": (["--var", "means", "--var", "sd", "--leave", "z"],
+            {"var_name": ["means", "sd"], "leave": "z"}),
     "ecr": (["--allocations", "z"], {"allocations": "z"}),
     "ecr-iterative": (["--allocations", "z"], {"allocations": "z"}),
-    "stephens": (["--sigma", "sd", "--data", "y", "--allocations", "z"], {"allocations": "z"}),
+    "stephens": (["--sigma", "sd", "--weights", "equal", "--data", "y", "--allocations", "z"],
+                 {"allocations": "z"}),
 }
 
 
@@ -169,7 +171,8 @@ def test_relabelling_is_that_of_the_module(method, tmp_path, run):
     suffix, other = (".nc", ".zarr") if method in ("order", "ecr") else (".zarr", ".nc")
     saved, (options, arguments) = save(FULL, tmp_path / f"trace{suffix}"), METHODS[method]
     if method == "stephens":
-        p = relabel.memberships(FULL, FULL["observed_data/y"].to_numpy(), sigma="sd")
+        y, equal = FULL["observed_data/y"].to_numpy(), [0.5, 0.5]
+        p = relabel.memberships(FULL, y, sigma="sd", weights=equal)
         arguments = arguments | {"probabilities": p}
     before, out = contents(tmp_path), tmp_path / f"out{other}"
     status, said, err = run(saved, "--relabel", method, "--to", out, *options)
@@ -189,8 +192,9 @@ def test_a_warning_of_relabel_is_a_line_and_names_the_option(tmp_path, run):
     path = save(tree, tmp_path / "trace.nc")
     order = ["--relabel", "order", "--to", tmp_path / "out.nc", "--overwrite"]
     status, _, err = run(path, *order)
-    assert status == 0 and err.count("\n") == 1
-    assert err.startswith(f"{PROG}: warning: w stays") and err.endswith("in --dim\n")
+    assert status == 1 and err.count("\n") == 1, "it may be no repair"
+    assert err.startswith(f"{PROG}: warning: w stays") and err.endswith("in --dim (or --leave)\n")
+    assert run(path, *order, "--leave", "w")[::2] == (0, "")
     assert run(path, *order, "--dim", "component", "--dim", "w_dim_0")[::2] == (0, "")
     assert (np.diff(load(tmp_path / "out.nc")["posterior/w"]) > 0).mean() > 0.99
 
@@ -230,11 +234,12 @@ def test_what_is_no_trace_is_refused_by_name(kind, tmp_path, refused):
     assert line.startswith(f"{PROG}: {tmp_path / name}: expected") and says in line
 
 
-ORDER = ["--relabel", "order", "--to", "out.nc"]
-STEPHENS = ["--relabel", "stephens", "--to", "out.nc"]
+SORT = ["--leave", "z", "--relabel", "order", "--to"]
+ORDER = [*SORT, "out.nc"]
+STEPHENS = ["--relabel", "stephens", "--to", "out.nc", "--sigma", "sd"]
 USAGE = {
     "variable": (
-        ["--var", "mu"], "--var: expected a variable of the posterior (means, sd), got 'mu'"),
+        ["--var", "mu"], "--var: expected a variable of the posterior (means, sd, z), got 'mu'"),
     "dim": (["--dim", "k"], "--dim: expected dims of the posterior (component, obs), got 'k'"),
     "method": (["--relabel", "sort", "--to", "out.nc"], "--relabel: invalid choice: 'sort'"),
     "relabel alone": (
@@ -246,6 +251,8 @@ USAGE = {
     "data": (
         [*STEPHENS, "--data", "x"], "--data: expected a variable of observed_data (y), got 'x'"),
     "sigma": ([*STEPHENS, "--sigma", "0"], "--sigma: expected positive"),
+    "no sigma": ([*STEPHENS[:4]], "--sigma: the posterior has no 'sigma'; expected"),
+    "no weights": (STEPHENS, "--weights: the posterior has no 'weights'; expected"),
     "weights": ([*STEPHENS, "--weights", "sd"], "--weights: expected numbers >= 0 that sum to 1"),
     "data for another": ([*ORDER, "--data", "y"], "--data: expected only with --relabel stephens"),
     "option": (["--no-such-option"], "unrecognized arguments: --no-such-option"),
@@ -266,8 +273,8 @@ def test_nothing_is_overwritten_unless_asked_for(suffix, here, run, refused):
     before = contents(here.parent)
     assert f"--to {out}: exists; --overwrite" in refused(here, "--relabel", "order", "--to", out)
     assert contents(here.parent) == before
-    assert run(here, "--relabel", "order", "--to", out, "--overwrite")[0] == 0
-    assert_same(load(out), relabel.relabel(FULL))
+    assert run(here, *SORT, out, "--overwrite")[0] == 0
+    assert_same(load(out), relabel.relabel(FULL, leave="z"))
 
 
 def test_the_trace_itself_may_be_overwritten(saved, run, refused):
@@ -278,8 +285,8 @@ def test_the_trace_itself_may_be_overwritten(saved, run, refused):
         said = refused(saved, "--relabel", "order", "--to", out)
         assert "is TRACE; --overwrite would replace it" in said
     assert contents(saved.parent) == before
-    assert run(saved, "--relabel", "order", "--to", link, "--overwrite")[0] == 0
-    assert_same(load(saved), relabel.relabel(FULL))
+    assert run(saved, *SORT, link, "--overwrite")[0] == 0
+    assert_same(load(saved), relabel.relabel(FULL, leave="z"))
     assert link.is_symlink() and {*saved.parent.iterdir()} == {saved, link}
 
 
@@ -325,7 +332,7 @@ def test_a_failure_leaves_all_as_it_was(error, last, suffix, here, monkeypatch, 
         monkeypatch.setattr(Path, "replace", fail)
     else:
         monkeypatch.setattr(xr.DataTree, "to_zarr" if suffix == ".zarr" else "to_netcdf", half)
-    status, _, err = run(here, "--relabel", "order", "--to", out, "--overwrite")
+    status, _, err = run(here, *SORT, out, "--overwrite")
     if isinstance(error, KeyboardInterrupt):
         assert (status, err) == (130, "")
     else:
@@ -348,7 +355,7 @@ def process(*argv, **options):
 
 def test_from_a_terminal(here):
     out = here.with_name("out.zarr")
-    argv = ("-m", "mixtures", "diagnose", here, "--relabel", "order", "--to", out)
+    argv = ("-m", "mixtures", "diagnose", here, *SORT, out)
     ran = process(*argv, stdout=subprocess.PIPE)
     assert (ran.returncode, ran.stderr) == (0, "")
     assert ran.stdout.startswith("Switching between chains. ")

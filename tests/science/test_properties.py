@@ -54,7 +54,7 @@ def test_order_names_and_sign_change_what_they_should_and_nothing_else(x, settin
 def traces(draw):
     """Return draws [chain, draw, component] whose chains may switch, wander off or stand still."""
     rng = np.random.default_rng(draw(SEEDS))
-    chains, n = draw(st.integers(1, 4)), draw(st.integers(4, 120))
+    chains, n = draw(st.integers(1, 4)), draw(st.integers(16, 120))
     components = draw(st.integers(2, 4))
     means = draw(st.floats(0, 5)) * np.arange(components) + rng.normal(size=(chains, n, components))
     for c in range(chains):

@@ -6,13 +6,14 @@ import numpy as np
 import pymc as pm
 import pytest
 import xarray as xr
-from mixtures import data, exact, models, relabel, switching, variational
+from mixtures import data, exact, models, relabel, reshape, switching, variational
 from mixtures.exact import Joint
 from mixtures.switching.law import census
 from mixtures.variational import Gaussian
 from pymc.distributions import transforms
 
 NAN, INF = np.nan, np.inf
+THIRDS = [1 / 3, 1 / 3, 1 / 3]
 DIMS = ("chain", "draw", "component")
 RNG = np.random.default_rng(0)
 
@@ -189,7 +190,7 @@ ROWS = [
     ("p", relabel.stephens, (P[0], P[:0], OFF, P + 2e-6, NEGATIVE, P * NAN, P + INF, [[["a"]]])),
     # a whole trace
     ("tree", relabel.relabel,
-     (DATASET, xr.DataTree(), xr.DataTree(DATASET), tree(DATASET.isel(draw=[])))),
+     (None, xr.DataTree(), xr.DataTree(DATASET), tree(DATASET.isel(draw=[])))),
     ("tree", keep, (DATASET["total"], DATASET["means"].astype(int))),
     ("tree", lambda v: keep(v, method="order"), (DATASET["place"].isel(component=0).astype(int),)),
     ("method", lambda v: relabel.relabel(TREE, v), ("kmeans", None)),
@@ -218,14 +219,28 @@ ROWS = [
      (np.arange(5),)),
     ("component_dim", stephens, (xr.DataArray(np.full((2, 5, 4, 2), 0.5), dims=SHARE.dims),)),
     # memberships
-    ("tree", lambda v: relabel.memberships(v, [0.0]), (None, DATASET, xr.DataTree(DATASET))),
-    ("means", lambda v: relabel.memberships(TREE, [0.0], means=v),
+    ("tree", lambda v: relabel.memberships(v, [0.0]),
+     (None, xr.DataTree(DATASET), "no such file", 1.0)),
+    ("means", lambda v: relabel.memberships(TREE, [0.0], sigma=1, means=v),
      ("mu", "place", "holed", "words", "total")),
-    ("means", lambda v: relabel.memberships(TREE, [0.0], component_dim=v), ("cluster",)),
+    ("component_dim", lambda v: relabel.memberships(TREE, [0.0], component_dim=v), ("cluster",)),
     ("sigma", lambda v: relabel.memberships(TREE, [0.0], sigma=v),
-     (0.0, NAN, [1.0, 1.0], "tau", "p", "words", ["a", "b", "c"])),
-    ("weights", lambda v: relabel.memberships(TREE, [0.0], weights=v),
-     ([0.5, 0.5, 0.5], [-0.5, 0.5, 1.0], ["a", "b", "c"])),
+     (None, 0.0, NAN, [1.0, 1.0], "tau", "move", "words", ["a", "b", "c"])),
+    ("sigma", lambda v: relabel.memberships(TREE, [0.0], lambda x, theta: x, sigma=v), (1.0,)),
+    ("x", lambda v: relabel.memberships(TREE, [0.0], sigma=v), ("p",)),
+    ("precision", lambda v: relabel.memberships(TREE, [0.0], precision=v), (0.0, "tau")),
+    ("precision", lambda v: relabel.memberships(TREE, [0.0], sigma=v, precision=v), (1.0,)),
+    ("weights", lambda v: relabel.memberships(TREE, [0.0], sigma=1, weights=v),
+     (None, 1 / 3, "total", [0.5, 0.5, 0.5], [-0.5, 0.5, 1.0], ["a", "b", "c"])),
+    ("log_density", lambda v: relabel.memberships(TREE, [0.0], v, weights=THIRDS),
+     (lambda x, theta: theta["tau"], lambda x, theta: np.zeros(7),
+      lambda x, theta: np.full(3, NAN), lambda x, theta: np.full(3, -np.inf))),
+    ("covariance", lambda v: relabel.multivariate_normal(covariance=v, cholesky=v), (None, "c")),
+    # shapes
+    ("mu", lambda v: reshape.stack(TREE, mu=v), (["tau"], ["total", "means"], [])),
+    ("component_dim", lambda v: reshape.stack(TREE, total=v), (["total"],)),
+    ("component_dim", lambda v: reshape.stack(TREE, means=v), (["total"],)),
+    ("name", lambda v: reshape.complete(TREE, v), ("tau", "place", "means")),
     ("p", lambda v: relabel.draw_allocations(v, 0),
      (SHARES, SHARE * 1.1, SHARE * NAN, SHARE.isel(obs=[]))),
     ("component_dim", lambda v: relabel.draw_allocations(SHARE, 0, component_dim=v), ("k",)),
@@ -234,11 +249,11 @@ ROWS = [
     ("tree", switching.diagnose,
      (None, SHARES, DATASET["means"][0], DATASET["means"][:, 0],
       DATASET[["means"]].isel(draw=slice(3)), DATASET[["means"]].isel(chain=[]))),
-    ("var_name", lambda v: switching.diagnose(TREE, v), (*NAMES, "words", "move")),
+    ("var_name", lambda v: switching.diagnose(TREE, v), (*NAMES, "words", "total")),
     ("var_name", switching.diagnose,
-     (xr.DataTree(), tree(DATASET[["total"]]), 1j * DATASET[["means"]])),
+     (tree(DATASET[["total"]]), 1j * DATASET[["means"]])),
     ("component_dim", lambda v: switching.diagnose(TREE, component_dim=v),
-     ("cluster", "chain", "draw")),
+     ("cluster", "chain", "draw", ["component", "obs"])),
     ("component_dim", switching.diagnose, (DATASET[["means"]].isel(component=[0]),)),
 ]
 CASES = [(argument, run, value) for argument, run, values in ROWS for value in values]

@@ -1,5 +1,7 @@
 """Relabelling a whole trace: all that has labels goes along; memberships; and what is refused."""
 
+import warnings
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -7,9 +9,10 @@ from mixtures import checks, relabel
 from numpy.testing import assert_allclose, assert_array_equal
 from planted import compose, soft, some_perm, some_probabilities
 from scipy.special import rel_entr
-from scipy.stats import norm
+from scipy.stats import multivariate_normal, norm, poisson
 
 DIMS = ("chain", "draw", "component")
+OTHERS = ["move", "turned", "z"]
 PRIORS = ("prior", "prior_predictive", "sample_stats_prior", "warmup_posterior")
 
 # a whole trace
@@ -119,13 +122,15 @@ def test_everything_in_a_trace_is_relabelled_alike(way):
 
 def test_the_objective_is_the_methods_own():
     tree, _, means, points = trace()
-    kept = relabel.relabel(tree, "pra", pivot=[[0.0], [5.0], [10.0]]).posterior["permutation"]
+    kept = relabel.relabel(
+        tree, "pra", pivot=[[0.0], [5.0], [10.0]], leave=OTHERS).posterior["permutation"]
     assert kept.attrs["objective"] == pytest.approx(((means - [0, 5, 10]) ** 2).sum())
     wrong = np.where(np.arange(12) == 3, (points + 1) % 3, points)
-    kept = relabel.relabel(tree, "ecr", allocations=["z"], pivot=wrong).posterior["permutation"]
+    kept = relabel.relabel(
+        tree, "ecr", allocations=["z"], pivot=wrong, leave=OTHERS).posterior["permutation"]
     assert kept.attrs["objective"] == 100
     p = tree.posterior["p"].transpose("obs", ...)
-    kept = relabel.relabel(tree, "stephens", probabilities=p)
+    kept = relabel.relabel(tree, "stephens", probabilities=p, leave=OTHERS)
     assert kept.posterior["permutation"].attrs["objective"] == pytest.approx(0, abs=1e-9)
 
 
@@ -147,8 +152,8 @@ def test_a_group_belongs_to_the_posterior_unless_its_draws_are_others(posterior,
 
 def test_relabelled_twice_keeps_what_the_components_were_at_first():
     tree, _, _, points = trace()
-    once = relabel.relabel(tree, "pra", pivot=[[5.0], [10.0], [0.0]])
-    twice = relabel.relabel(once, "order")
+    once = relabel.relabel(tree, "pra", pivot=[[5.0], [10.0], [0.0]], leave=OTHERS)
+    twice = relabel.relabel(once, "order", leave=OTHERS)
     assert (twice.posterior["permutation"] != once.posterior["permutation"]).any()
     for result in (once, twice):
         perm = result.posterior["permutation"].to_numpy().reshape(100, 3)
@@ -156,7 +161,7 @@ def test_relabelled_twice_keeps_what_the_components_were_at_first():
         assert_array_equal(again.reshape(2, 50, 3), result.posterior["means"])
     assert twice.posterior["permutation"].attrs["method"] == "order"
     assert twice.posterior["permutation"].attrs["after"] == "pra"
-    thrice = relabel.relabel(twice, "ecr", allocations="z", pivot=points)
+    thrice = relabel.relabel(twice, "ecr", allocations="z", pivot=points, leave=OTHERS)
     assert thrice.posterior["permutation"].attrs["after"] == "pra, order"
 
 
@@ -209,7 +214,7 @@ def mixture():
 
 
 @pytest.mark.parametrize("sigma", [1.0, 0.7, [0.5, 1.0, 2.0], "sd", "sds"])
-@pytest.mark.parametrize("weights", [None, [0.2, 0.0, 0.8], "w"])
+@pytest.mark.parametrize("weights", [[0.2, 0.0, 0.8], "w"])
 def test_memberships_are_bayes_rule(sigma, weights):
     tree, x = mixture(), np.array([-4.0, 0.0, 0.3, 2.0])
     before = tree.copy(deep=True)
@@ -218,7 +223,7 @@ def test_memberships_are_bayes_rule(sigma, weights):
     post = tree.posterior
     usual = xr.DataArray(np.ones(3), dims="component")
     sd = post[sigma] if isinstance(sigma, str) else usual * sigma
-    w = post[weights] if weights == "w" else usual * (1 if weights is None else weights)
+    w = post[weights] if weights == "w" else usual * weights
     for c in range(2):
         for d in range(7):
             at = {"chain": c, "draw": d}
@@ -231,12 +236,72 @@ def test_memberships_are_bayes_rule(sigma, weights):
     assert_allclose(p.sum("component"), 1, rtol=1e-12)
     assert list(p["component"].to_numpy()) == ["a", "b", "c"]
     assert list(p["chain"].to_numpy()) == [1, 2]
+    averaged = relabel.memberships(tree, x, sigma=sigma, weights=weights, average=True)
+    xr.testing.assert_allclose(averaged, p.mean(("chain", "draw")))
+    assert averaged.dims == ("obs", "component") and averaged.attrs == p.attrs
+
+
+def family(**variables):
+    """Return a posterior [chain, draw, component, ...] of two components."""
+    dims = (*DIMS, "row", "column")
+    return xr.Dataset({
+        name: (v[0], v[1]) if isinstance(v, tuple) else (dims[: np.ndim(v)], v)
+        for name, v in variables.items()})
+
+
+def by_rule(log_p):
+    p = np.exp(log_p - log_p.max(axis=-1, keepdims=True))
+    return p / p.sum(axis=-1, keepdims=True)
+
+
+def test_memberships_of_any_family():
+    rng = np.random.default_rng(2)
+    rate, w = rng.gamma(9, size=(2, 5, 2)), rng.dirichlet([3, 3], size=(2, 5))
+    counts = np.array([0, 3, 20])
+    found = relabel.memberships(
+        family(rate=rate, w=w), counts, lambda x, theta: poisson.logpmf(x, theta["rate"]),
+        weights="w")
+    right = by_rule(np.log(w)[:, :, None] + poisson.logpmf(counts[:, None], rate[:, :, None]))
+    assert_allclose(found, right, rtol=1e-10)
+    assert found.dims == ("chain", "draw", "obs", "component")
+
+
+def test_memberships_by_precisions_and_of_regressions():
+    rng = np.random.default_rng(3)
+    y, tau = rng.normal(size=4), rng.gamma(3, size=(2, 5, 2))
+    line, w = rng.normal(size=(2, 5, 4, 2)), np.array([0.3, 0.7])
+    posterior = family(line=((*DIMS[:2], "obs", "component"), line), tau=tau)
+    found = relabel.memberships(posterior, y, means="line", precision="tau", weights=w)
+    right = by_rule(np.log(w) + norm.logpdf(y[:, None], line, tau[:, :, None] ** -0.5))
+    assert_allclose(found, right, rtol=1e-10)
+    with pytest.raises(ValueError, match="^x: expected as many"):
+        relabel.memberships(posterior, y[:3], means="line", precision="tau", weights=w)
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_memberships_in_the_plane(shared):
+    rng = np.random.default_rng(4)
+    mu, x = rng.normal(size=(2, 3, 2, 2)), rng.normal(size=(5, 2))
+    a = rng.normal(size=(2, 3, 2, 2, 2))
+    covariance = a @ a.swapaxes(-1, -2) + np.eye(2)
+    if shared:
+        covariance = covariance[:, :, :1] * np.ones((2, 1, 1))
+    log_p = np.array([[[[multivariate_normal.logpdf(at, mu[c, t, k], covariance[c, t, k])
+                         for k in range(2)] for at in x] for t in range(3)] for c in range(2)])
+    stored = covariance[:, :, 0] if shared else covariance
+    dims = (*DIMS[:2], "row", "column") if shared else (*DIMS, "row", "column")
+    posterior = family(mu=mu, cov=(dims, stored), chol=(dims, np.linalg.cholesky(stored)))
+    for name in ("cov", "chol"):
+        density = relabel.multivariate_normal(
+            "mu", **{"covariance" if name == "cov" else "cholesky": name})
+        found = relabel.memberships(posterior, x, density, weights=[0.2, 0.8])
+        assert_allclose(found, by_rule(np.log([0.2, 0.8]) + log_p), rtol=1e-9)
 
 
 def test_memberships_are_stable_far_out():
     means = xr.DataArray([[[-1.0, 1.0], [-1e6, 1e6], [1.0, 1.0]]], dims=DIMS)
     tree = xr.DataTree.from_dict({"posterior": xr.Dataset({"means": means})})
-    p = relabel.memberships(tree, [-1e8, 0.0, 1e8], sigma=1e-3)
+    p = relabel.memberships(tree, [-1e8, 0.0, 1e8], sigma=1e-3, weights=[0.5, 0.5])
     assert_array_equal(p[0, 0, [0, 2]], [[1, 0], [0, 1]])
     assert_array_equal(p[0, :, 1], [[0.5, 0.5]] * 3)
     assert np.isfinite(p).all()
@@ -292,6 +357,9 @@ def test_variables_left_behind_are_warned_of_where_the_question_was_asked():
     with pytest.warns(UserWarning, match="(sigma|weights) stays") as seen:
         relabel.relabel(unlabelled_dims(), "order", component_dim="means_dim_0")
     assert [one.filename for one in seen] == [__file__] * 2
+    with warnings.catch_warnings(action="error"):
+        relabel.relabel(
+            unlabelled_dims(), component_dim="means_dim_0", leave=["sigma", "weights"])
 
 
 def test_several_dims_are_relabelled_together():

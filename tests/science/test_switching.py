@@ -94,8 +94,13 @@ CROSSED["sigma"] = swap(CROSSED["sigma"], 3)
 FROZEN = TWO.copy()
 FROZEN[1] = FROZEN[1, :1]
 EMPTY3 = {"means": draws((-1, 1, 0), (0.2, 0.2, 3.0), seed=4), "w": simplex((500, 500, 1))}
+HEAVY = np.abs(np.random.default_rng(6).standard_cauchy(TWO.shape))
+RARE = {"means": draws((0, 12), (0.01, 0.2), seed=1), "w": simplex((4980, 20))}
 TWINS = np.concatenate([TWO, TWO[:, :, 1:]], axis=2)
 STUCK3 = swap(TRI, 3, CYCLE)
+GROUPS = draws([[-1, -2, 0], [1, 3, 3]])
+GROUPS[1, :, :, 0] = GROUPS[1, :, ::-1, 0]
+GROUPS[2, :, :, 1] = GROUPS[2, :, ::-1, 1]
 SPREAD = TWO.copy()
 SPREAD[1] = draws((-1, 1), 0.8, chains=1, seed=5)[0]
 OVERLAP3 = draws((0.0, 0.1, 5.0))
@@ -107,6 +112,10 @@ CASES = {
     "same mode, K = 5": (trace(means=QUIN), NONE),
     "same mode, three variables": (trace(**FULL), NONE),
     "same mode, unequal scales": (trace(means=draws((-1, 1), (0.05, 0.4))), NONE),
+    # some divergences, a tail that is heavy, and a component that is rare
+    "one divergence": (trace(means=TWO, diverging=some_divergences(1)), NONE),
+    "a heavy tail": (trace(means=TWO, scale=HEAVY), NONE),
+    "rare": (trace(**RARE), NONE),
     # stuck
     "stuck 3-1": (trace(means=swap(TWO, 3)), BETWEEN),
     "stuck 2-2": (trace(means=swap(TWO, [1, 2])), BETWEEN),
@@ -116,6 +125,7 @@ CASES = {
     "stuck, K = 5": (
         trace(means=swap(swap(QUIN, 3, (4, 2, 0, 1, 3)), 1, (1, 0, 2, 3, 4))), BETWEEN),
     "stuck, three variables": (trace(**both(FULL, swap, 2)), BETWEEN),
+    "stuck, beside a heavy tail": (trace(means=swap(TWO, 1), scale=swap(HEAVY, 1)), BETWEEN),
     "stuck, K = 3 with weights": (
         trace(**both({"means": TRI, "w": WEIGHTS3}, swap, 3, CYCLE)), BETWEEN),
     "stuck, only sigma has labels": (trace(**both(SIGMA, swap, [0, 3])), BETWEEN),
@@ -145,7 +155,7 @@ CASES = {
     "drift": (trace(means=DRIFT), NOT),
     "frozen chain": (trace(means=FROZEN), NOT),
     "wider chain": (trace(means=SPREAD), NOT),
-    "one divergence": (trace(means=TWO, diverging=some_divergences(1)), NOT),
+    "many divergences": (trace(means=TWO, diverging=some_divergences(20)), NOT),
     "lp disagrees": (trace(means=TWO, lp=shift(LP, 2, -8.0)), NOT),
     "paired otherwise": (trace(**CROSSED), NOT),
     "sigma elsewhere": (trace(means=TWO, sigma=shift(FULL["sigma"], 1, 1.0)), NOT),
@@ -154,10 +164,12 @@ CASES = {
     "stuck, merged in a chain": (trace(means=swap(MERGED, 0)), NOT_ONLY),
     "stuck, divergences": (trace(means=swap(TWO, 3), diverging=some_divergences(20)), NOT_ONLY),
     "stuck, lp disagrees": (trace(means=swap(TWO, 3), lp=shift(LP, 2, -8.0)), NOT_ONLY),
-    # too little to tell
+    # too little to tell, or to be asked: a mixture in each group
+    "groups": (trace(means=GROUPS), UNKNOWN),
+    "groups, and divergences": (trace(means=GROUPS, diverging=some_divergences(20)), NOT),
     "one chain": (trace(means=TWO[:1]), UNKNOWN),
     "few draws": (trace(means=draws((-1, 1), n=20)), UNKNOWN),
-    "four draws": (trace(means=draws((-1, 1), n=4)), UNKNOWN),
+    "sixteen draws": (trace(means=draws((-1, 1), n=16)), UNKNOWN),
     "constant": (trace(means=np.zeros((4, 500, 2))), UNKNOWN),
     "one NaN": (
         trace(means=np.where(np.arange(4000).reshape(TWO.shape) == 7, np.nan, TWO)), UNKNOWN),

@@ -9,7 +9,7 @@ original component j.
 from mixtures.relabel.alternation import NotConverged
 from mixtures.relabel.apply import apply, apply_to_allocations
 from mixtures.relabel.ecr import ecr, ecr_iterative
-from mixtures.relabel.memberships import draw_allocations, memberships
+from mixtures.relabel.memberships import draw_allocations, memberships, multivariate_normal
 from mixtures.relabel.methods import METHODS as METHODS
 from mixtures.relabel.methods import relabel
 from mixtures.relabel.order import by_order
@@ -18,5 +18,5 @@ from mixtures.relabel.stephens import stephens
 
 __all__ = [
     "NotConverged", "apply", "apply_to_allocations", "by_order", "draw_allocations",
-    "ecr", "ecr_iterative", "memberships", "pra", "relabel", "stephens",
+    "ecr", "ecr_iterative", "memberships", "multivariate_normal", "pra", "relabel", "stephens",
 ]

@@ -58,7 +58,7 @@ def iterate(
 
 def from_several_starts(
     step: Step, start: Callable[[int], np.ndarray], n_draw: int, *, starts: int, stride: int,
-    max_iterations: int,
+    max_iterations: int, first: int | None = None,
 ) -> tuple[Fit, np.ndarray]:
     """Alternate from each of a few draws over some of them, and from the best end on over all.
 
@@ -78,6 +78,8 @@ def from_several_starts(
         Every so-manieth draw is looked at to choose among the starts.
     max_iterations : int
         Passes through the draws, from each start and over all.
+    first : int, optional
+        Passes from each start, if not as many.
 
     Returns
     -------
@@ -87,8 +89,9 @@ def from_several_starts(
     """
     thin = slice(None, None, stride)
     kept = np.arange(n_draw)[thin]
-    first = kept[np.unique(np.linspace(0, len(kept) - 1, starts).astype(int))]
-    ends = [_alternate(lambda pivot: step(thin, pivot), start(t), max_iterations) for t in first]
+    places = kept[np.unique(np.linspace(0, len(kept) - 1, starts).astype(int))]
+    passes = max_iterations if first is None else first
+    ends = [_alternate(lambda pivot: step(thin, pivot), start(t), passes) for t in places]
     _, pivot = min(ends, key=lambda end: cast(float, end[0].objective))
     return _alternate(lambda pivot: step(slice(None), pivot), pivot, max_iterations)
 

@@ -91,6 +91,15 @@ def apply_to_allocations(z: ArrayLike, perm: ArrayLike) -> np.ndarray:
     return rename(z.reshape(len(z), -1), perm).reshape(z.shape)
 
 
+def _relabelled(z: np.ndarray, perm: np.ndarray) -> np.ndarray:
+    """Return labels [draw, n] relabelled, that may be whole floats and count from 0 or from 1."""
+    # as Stan has them, whose generated quantities ArviZ reads as floats
+    whole = z.astype(np.intp) if z.dtype.kind == "f" and (z == np.round(z)).all() else z
+    first = int(whole.size > 0 and whole.dtype.kind in "iu" and whole.max() == perm.shape[1])
+    new: np.ndarray = apply_to_allocations(whole - first, perm).astype(z.dtype)
+    return np.asarray(new + z.dtype.type(first))
+
+
 def _as_permutation(perm: ArrayLike) -> np.ndarray:
     perm = np.asarray(perm)
     if perm.ndim != 2 or perm.size == 0 or perm.dtype.kind not in "iu":
@@ -197,9 +206,9 @@ def _changed(
     """Return a variable with its components permuted, or its labels renamed, if it has any."""
     if name in allocations:
         ordered = variable.transpose("chain", "draw", ...)
+        flat = perm.to_numpy().reshape(-1, perm.shape[-1])
         try:
-            flat = perm.to_numpy().reshape(-1, perm.shape[-1])
-            z = apply_to_allocations(ordered.to_numpy().reshape(len(flat), -1), flat)
+            z = _relabelled(ordered.to_numpy().reshape(len(flat), -1), flat)
         except ValueError as error:
             says = f"{name!r} has no labels of the components ({error})"
             raise ValueError(f"allocations: {says}") from error

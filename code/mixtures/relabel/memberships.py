@@ -1,107 +1,198 @@
 """Which component each observation belongs to: probabilities, from draws, and labels."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike
 
-from mixtures import checks
+from mixtures import checks, trace
 from mixtures.relabel.assignment import blocks
-from mixtures.trace import fingerprint, posterior_of, variable
+from mixtures.relabel.parameters import Parameters, some
+from mixtures.trace import Names, Source
+
+type LogDensity = Callable[[np.ndarray, Mapping[str, np.ndarray]], np.ndarray]
+type Given = str | ArrayLike | None
 
 
 def memberships(
-    tree: xr.DataTree, x: ArrayLike, *, means: str = "means", sigma: str | ArrayLike | None = None,
-    weights: str | ArrayLike | None = None, component_dim: str | Sequence[str] = "component",
+    source: Source, x: ArrayLike, log_density: LogDensity | None = None, *, means: str = "means",
+    sigma: Given = None, precision: Given = None, weights: Given = None,
+    component_dim: Names = "component", obs_dim: str = "obs", average: bool = False,
 ) -> xr.DataArray:
     """Return the probabilities that each observation came from each component, draw by draw.
 
-    For a mixture of univariate Gaussians whose allocations have been summed out, as in
-    ``pm.NormalMixture``::
+    For a mixture whose allocations have been summed out, as in ``pm.NormalMixture``::
 
-        p[i, k] = w[k] Normal(x[i]; means[k], sigma[k]) / sum over j of w[j] Normal(x[i]; means[j],
-        sigma[j])
+        p[i, k] = w[k] f(x[i]; theta[k]) / sum over j of w[j] f(x[i]; theta[j])
+
+    Components are univariate Gaussians, unless `log_density` says what else they are. Nothing is
+    assumed of scales and weights: they are variables of the posterior, or given.
 
     Parameters
     ----------
-    tree : xarray.DataTree
-        With a posterior group. Not changed.
-    x : array_like, shape [n]
+    source : xarray.DataTree, xarray.Dataset, InferenceData or path
+        A trace. Not changed.
+    x : array_like, shape [n] or [n, coordinate]
         The observations.
+    log_density : callable, optional
+        Takes the observations, [n, 1] or [n, 1, coordinate], and the posterior's variables by name,
+        as arrays [draw, n or 1, component or 1, ...]; returns log densities [draw, n, component],
+        in nats, up to a number that all components share. Such as ``lambda x, theta:
+        stats.poisson.logpmf(x, theta["rate"])``, or what `multivariate_normal` returns.
     means : str
-        The posterior variable with the means, dims (chain, draw, `component_dim`) in any order.
-    sigma : str, float or array_like, shape [component], optional
-        Standard deviations, in the unit of `x`: the name of a posterior variable, with or without
-        `component_dim`, or known numbers. If None, the posterior's ``sigma`` if it has one,
-        otherwise 1.
+        For Gaussians: the variable with the means, with `component_dim` and perhaps `obs_dim`, as
+        in a mixture of regressions.
+    sigma, precision : str, float or array_like, shape [component], optional
+        For Gaussians, one of them: standard deviations in the unit of `x`, or one over their
+        squares; the name of a variable, or known numbers. If None, the posterior's ``sigma``.
     weights : str or array_like, shape [component], optional
-        As `sigma`; they sum to 1. If None, the posterior's ``weights`` if it has them, otherwise
-        all are equal.
+        They sum to 1 over the components: the name of a variable, or known numbers. If None, the
+        posterior's ``weights``.
     component_dim : str or list of str
         The dim that counts the components; several if each variable has its own, the first being
         that of the result.
+    obs_dim : str
+        The dim that counts the observations, in the result and in variables that have it.
+    average : bool
+        Whether to return the average over all draws, for which all of them need not fit in memory.
 
     Returns
     -------
-    xarray.DataArray, dims (chain, draw, obs, component)
-        Of these, chain, draw and component have the coordinates of the means. Its attribute
-        ``labels`` is a fingerprint of the trace's relabelling, by which `mixtures.relabel.relabel`
-        refuses memberships of other labels.
+    xarray.DataArray, dims (chain, draw, obs, component) or, averaged, (obs, component)
+        With the posterior's coordinates. Its attribute ``labels`` is a fingerprint of the trace's
+        relabelling, by which `mixtures.relabel.relabel` refuses memberships of other labels.
 
     Raises
     ------
     ValueError
-        If a variable or dim is missing, `x` is not one-dimensional or not finite, `sigma` is not
-        positive, or `weights` are negative or do not sum to 1.
+        If a variable or dim is missing, scales or weights are neither there nor given, `x` is not
+        finite or has another shape, scales are not positive, `weights` are negative or do not sum
+        to 1, or a density is NaN, or zero for all components.
     """
-    posterior, x = posterior_of(tree), checks.observations(x)
-    labels = fingerprint(posterior)
-    first, *others = [component_dim] if isinstance(component_dim, str) else list(component_dim)
-    posterior = _renamed(posterior, first, others)
-    dims = ("chain", "draw", first)
-    sigma = ("sigma" if "sigma" in posterior.data_vars else 1.0) if sigma is None else sigma
-    weights = "weights" if weights is None and "weights" in posterior.data_vars else weights
-    centre = variable(posterior, means, "means", dims)
-    if {*centre.dims} != {*dims}:
-        raise ValueError(f"means: expected dims {dims}, but {means!r} has {centre.dims}")
-    centre = centre.transpose(*dims)
-    shape = centre.shape
-    sd = _parameter(posterior, sigma, "sigma", dims, shape)
-    if not (sd > 0).all():
-        raise ValueError(f"sigma: expected positive standard deviations, got {sd.min()}")
-    w = _parameter(posterior, 1 / shape[2] if weights is None else weights, "weights", dims, shape)
-    if not (w >= 0).all() or np.abs(w.sum(axis=1) - 1).max() > 1e-6:
+    posterior, dims = trace.posterior_of(source), checks.names(component_dim, "component_dim")
+    count, labels = trace.n_component(posterior, dims), trace.fingerprint(posterior)
+    if log_density is None:
+        x = checks.observations(x)
+    x = checks.finite(checks.numbers(x, "x"), "x")
+    if x.ndim not in (1, 2) or x.size == 0:
+        raise ValueError(f"x: expected shape [n] or [n, coordinate], got {[*x.shape]}")
+    theta = Parameters(trace.one_dim(posterior, dims), dims[0], obs_dim, len(x))
+    if log_density is None:
+        log_density = _normal(theta, means, sigma, precision)
+    elif sigma is not None or precision is not None:
+        raise ValueError("sigma: expected no scales beside log_density, which has its own")
+    w = _weights(theta, weights)
+    chains, n_draw = trace.sizes(posterior)
+    shape = (theta.n_draw, len(x), count)
+    p = np.zeros(shape[1:]) if average else np.empty(shape)
+    for rows, block in theta.in_blocks():
+        log_p = np.asarray(log_density(np.expand_dims(x, 1), block))
+        size = (rows.stop - rows.start, *shape[1:])
+        found = _probabilities(log_p, some(w, rows), size)
+        if average:
+            p += found.sum(axis=0) / theta.n_draw
+        else:
+            p[rows] = found
+    kept = (obs_dim, dims[0]) if average else ("chain", "draw", obs_dim, dims[0])
+    array = p if average else p.reshape(chains, n_draw, *shape[1:])
+    coords = {name: c for name, c in theta.posterior.coords.items()
+              if {*c.dims} <= {*kept} and c.sizes.get(obs_dim, len(x)) == len(x)}
+    return xr.DataArray(array, coords, kept, "memberships", {"labels": labels})
+
+
+def multivariate_normal(
+    means: str = "means", *, covariance: str | None = None, cholesky: str | None = None
+) -> LogDensity:
+    """Return the log density of multivariate Gaussian components, for `memberships`.
+
+    Parameters
+    ----------
+    means : str
+        The variable with the means: dims chain, draw, the component's and a coordinate's.
+    covariance, cholesky : str
+        One of them: the variable with covariance matrices, or with their lower Cholesky factors,
+        which are matrices too, not packed. Without a dim of components, all of them share it.
+
+    Returns
+    -------
+    callable
+
+    Raises
+    ------
+    ValueError
+        If not one of `covariance` and `cholesky` is given.
+    """
+    if (covariance is None) == (cholesky is None):
+        raise ValueError("covariance: expected this or cholesky, and not both")
+
+    def log_density(x: np.ndarray, theta: Mapping[str, np.ndarray]) -> np.ndarray:
+        factor = np.linalg.cholesky(theta[covariance]) if covariance else theta[str(cholesky)]
+        spread = np.log(np.diagonal(factor, axis1=-2, axis2=-1)).sum(axis=-1)
+        z = np.linalg.inv(factor) @ (x - theta[means])[..., None]
+        return np.asarray(-0.5 * np.sum(z**2, axis=(-2, -1)) - spread)
+
+    return log_density
+
+
+def _normal(theta: Parameters, means: str, sigma: Given, precision: Given) -> LogDensity:
+    """Return the log density of Gaussians whose parameters are variables, or known."""
+    trace.variable(theta.posterior, means, "means", (theta.component_dim,))
+    theta.given(means, "means")
+    if sigma is not None and precision is not None:
+        raise ValueError("precision: expected none beside sigma")
+    if sigma is None and precision is None:
+        if "sigma" not in theta:
+            raise theta.wanted("sigma", "sigma=1; for other families see log_density")
+        sigma = "sigma"
+    name, value = ("precision", precision) if sigma is None else ("sigma", sigma)
+    scale = theta.given(value, name)  # type: ignore[arg-type]
+    if not (scale > 0).all():
+        raise ValueError(f"{name}: expected positive numbers, got {scale.min()}")
+    sd = scale if sigma is not None else scale**-0.5
+    fixed = len(sd) == 1
+
+    def log_density(x: np.ndarray, block: Mapping[str, np.ndarray]) -> np.ndarray:
+        at, spread = block[means], sd if fixed else block[str(value)]
+        if not fixed and sigma is None:
+            spread = spread**-0.5
+        return np.asarray(-0.5 * ((x - at) / spread) ** 2 - np.log(spread))
+
+    return log_density
+
+
+def _weights(theta: Parameters, weights: Given) -> np.ndarray:
+    """Return weights [draw or 1, n or 1, component]."""
+    if weights is None and "weights" not in theta:
+        equal = ", ".join([f"1/{theta.n_component}"] * theta.n_component)
+        raise theta.wanted("weights", f"[{equal}]")
+    w = theta.given("weights" if weights is None else weights, "weights")
+    if w.shape[2] == 1 < theta.n_component:
+        says = "expected a number for each component, got one for all; see reshape.complete"
+        raise ValueError(f"weights: {says}")
+    if not (w >= 0).all() or np.abs(w.sum(axis=2) - 1).max() > 1e-6:
         raise ValueError("weights: expected numbers >= 0 that sum to 1 over the components")
-    mu = checks.finite(checks.numbers(centre, "means"), "means").reshape(-1, shape[2])
-    p = np.empty((len(mu), len(x), shape[2]))
-    for rows in blocks(len(mu), p[0].size):
-        p[rows] = _probabilities(x, mu[rows], sd[rows], w[rows])
-    coords = {name: c for name, c in centre.coords.items() if {*c.dims} <= {*dims}}
-    array = p.reshape(*shape[:2], *p.shape[1:])
-    return xr.DataArray(array, coords, (*dims[:2], "obs", first), "memberships", {"labels": labels})
+    return w
 
 
-def _renamed(posterior: xr.Dataset, first: str, others: Sequence[str]) -> xr.Dataset:
-    """Return a posterior in which all variables count the components by one dim."""
-    for other in {*others} & {*posterior.dims}:
-        # its own coordinate would only be in the way
-        posterior = posterior.drop_vars(other, errors="ignore")
-        same = {n: v.rename({other: first}) for n, v in posterior.items() if other in v.dims}
-        posterior = posterior.assign(same)
-    return posterior
-
-
-def _probabilities(x: np.ndarray, mu: np.ndarray, sd: np.ndarray, w: np.ndarray) -> np.ndarray:
-    """Return probabilities [draw, n, component], from parameters [draw, component]."""
+def _probabilities(log_p: np.ndarray, w: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Return probabilities [draw, n, component], from log densities and weights that broadcast."""
     # of weight 0 the logarithm is minus infinity, which is right
     with np.errstate(divide="ignore"):
-        level = np.log(w) - np.log(sd)
-    log_p = level[:, None, :] - 0.5 * ((x[:, None] - mu[:, None, :]) / sd[:, None, :]) ** 2
+        log_w = np.log(w)
+    try:
+        p = np.broadcast_to(log_p + log_w, shape).copy()
+    except ValueError as error:
+        says = f"expected shape [draw, n, component] {[*shape]}, got {[*log_p.shape]}"
+        raise ValueError(f"log_density: {says}") from error
     # the largest becomes 1, so that however far from all components a point lies, something is left
     # to divide by
-    log_p -= log_p.max(axis=2, keepdims=True)
-    p: np.ndarray = np.exp(log_p, out=log_p)
+    largest = p.max(axis=2, keepdims=True)
+    if not np.isfinite(largest).all():
+        says = "expected a finite number for one component or more of each observation"
+        raise ValueError(f"log_density: {says}, got {largest[~np.isfinite(largest)][0]}")
+    p -= largest
+    np.exp(p, out=p)
     p /= p.sum(axis=2, keepdims=True)
     return p
 
@@ -149,27 +240,3 @@ def draw_allocations(
         z[rows] = (rng.random(len(bound))[:, None] * bound[:, -1:] >= bound[:, :-1]).sum(axis=1)
     labels = last.isel({component_dim: 0}, drop=True)
     return labels.copy(data=z.reshape(labels.shape)).rename("allocations")
-
-
-def _parameter(
-    posterior: xr.Dataset, value: str | ArrayLike, name: str, dims: tuple[str, str, str],
-    shape: tuple[int, ...],
-) -> np.ndarray:
-    """Return a parameter [draw, component] that was given as numbers or as a variable's name."""
-    if isinstance(value, str):
-        found = variable(posterior, value, name, dims[:2])
-        array = checks.numbers(found.transpose(*dims, ..., missing_dims="ignore"), name)
-        if not {*found.dims} <= {*dims}:
-            raise ValueError(
-                f"{name}: expected no dims beside {dims}, but {value!r} has {found.dims}"
-            )
-        array = array if dims[2] in found.dims else array[:, :, None]
-    else:
-        array = checks.numbers(value, name)
-        if array.shape not in ((), shape[2:]):
-            raise ValueError(
-                f"{name}: expected a number or one for each of {shape[2]},"
-                f" got shape {[*array.shape]}"
-            )
-    checks.finite(array, name)
-    return np.broadcast_to(array, shape).reshape(-1, shape[2])

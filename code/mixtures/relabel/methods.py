@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import xarray as xr
 
-from mixtures import checks, trace
+from mixtures import checks, doubts, trace
 from mixtures.relabel.alternation import Fit
 from mixtures.relabel.apply import apply_to_trace
 from mixtures.relabel.ecr import ecr_iterative_of_trace, ecr_of_trace
@@ -18,7 +18,7 @@ from mixtures.relabel.order import order_of_trace
 from mixtures.relabel.pra import pra_of_trace
 from mixtures.relabel.request import Pivot, Request
 from mixtures.relabel.stephens import stephens_of_trace
-from mixtures.trace import Names
+from mixtures.trace import KEPT, Names, Source
 
 
 class Method(NamedTuple):
@@ -36,10 +36,10 @@ METHODS = {
 
 
 def relabel(
-    tree: xr.DataTree, method: str = "order", *, var_name: Names = "means",
-    component_dim: Names = "component", allocations: Names = (), parameter: int = 0,
+    tree: Source, method: str = "order", *, var_name: Names = "means",
+    component_dim: Names = "component", allocations: Names = (), parameter: int | None = None,
     pivot: Pivot | None = None, probabilities: str | xr.DataArray | None = None,
-    max_iterations: int = 100,
+    max_iterations: int = 100, leave: Names = (),
 ) -> xr.DataTree:
     """Relabel a whole trace.
 
@@ -49,8 +49,8 @@ def relabel(
 
     Parameters
     ----------
-    tree : xarray.DataTree
-        A trace as ArviZ has it, with dims chain and draw in its posterior.
+    tree : xarray.DataTree, xarray.Dataset, InferenceData or path
+        A trace as ArviZ has it or saved it, or its posterior, with dims chain and draw.
     method : str
         One of
 
@@ -65,10 +65,12 @@ def relabel(
         The dims that count the components; several if a variable such as a transition matrix has
         two.
     allocations : str or list of str
-        Integer variables, without `component_dim`, that hold labels from 0: their values are
-        relabelled.
-    parameter : int
-        For "order": which entry, if `var_name` has further dims.
+        Variables of whole numbers, without `component_dim`, that hold labels, from 0 or from 1:
+        their values are relabelled. They are taken to count from 1 if the largest is the number of
+        components.
+    parameter : int, optional
+        For "order": which entry, if `var_name` has further dims; the first, with a warning, if
+        None.
     pivot : array_like or mapping, optional
         For "pra" shape [component, parameter], or arrays [component, ...] by name of variable; for
         "ecr" the labels [n]. If None, that of the draw with the highest log density in the sample
@@ -78,6 +80,8 @@ def relabel(
         more, and the component's.
     max_iterations : int
         For the iterative methods.
+    leave : str or list of str
+        Variables that have no labels, whatever they look like: no warning of them.
 
     Returns
     -------
@@ -99,9 +103,11 @@ def relabel(
     NotConverged
         If an iterative method had no fixed point after `max_iterations`.
     UserWarning
-        If another dim of the posterior has as many entries as there are components, and its
-        variables stay as they are.
+        If a variable that stays as it is may have labels too, and says what to type: it has another
+        dim with as many entries as there are components, or one fewer, or holds whole numbers up to
+        that, or is a share. Or if "order" goes by the first of several entries unasked.
     """
+    tree = trace.tree_of(tree)
     posterior, dims = trace.posterior_of(tree), checks.names(component_dim, "component_dim")
     chosen = METHODS[checks.choice(method, "method", METHODS)]
     for name, value in (("pivot", pivot), ("probabilities", probabilities)):
@@ -110,31 +116,39 @@ def relabel(
     count = trace.n_component(posterior, dims)
     labelled = checks.names(allocations, "allocations", empty=True)
     fit = chosen.find(Request(
-        tree, posterior, dims, var_name, labelled, parameter, pivot, probabilities, max_iterations))
+        tree, posterior, dims, var_name, labelled, parameter or 0, pivot, probabilities,
+        max_iterations))
     found = fit.perm.shape[1]
     if found != count:
         says = f"expected {found} components as {method!r} has, got {count}"
         raise ValueError(f"component_dim: {says}")
-    _warn_of_others(posterior, dims, count)
     perm = fit.perm.reshape(*trace.sizes(posterior), count)
     record: dict[str, str | float] = {
         "method": method, "iterations": fit.iterations, "converged": int(fit.converged)}
     if fit.objective is not None:
         record["objective"] = float(fit.objective)
     kept = xr.Variable(("chain", "draw", dims[0]), perm)
-    return apply_to_trace(tree, kept, dims, labelled, record)
+    new = apply_to_trace(tree, kept, dims, labelled, record)
+    known = (KEPT, *checks.names(leave, "leave", empty=True))
+    for says in _doubts(posterior.drop_vars(known, errors="ignore"), dims, labelled):
+        warnings.warn(says, UserWarning, stacklevel=2)
+    if method == "order" and parameter is None:
+        _warn_of_entries(posterior, str(checks.names(var_name, "var_name")[0]), dims)
+    return new
 
 
-def _warn_of_others(posterior: xr.Dataset, dims: tuple[str, ...], n_component: int) -> None:
-    """Warn of variables that may have labels too, under a dim of their own.
+def _doubts(posterior: xr.Dataset, dims: tuple[str, ...], labelled: tuple[str, ...]) -> list[str]:
+    """Return sentences about what may have labels too, and is left as it is."""
+    said = doubts.pairs(posterior, dims)
+    return [f"{name} {why}" for name, why in said.items()] + doubts.of_others(
+        posterior, dims, labelled)
 
-    PyMC makes such dims for variables without ``dims``.
-    """
-    for name, v in posterior.data_vars.items():
-        if {"chain", "draw"} <= {*v.dims} and not {*dims} & {*v.dims}:
-            alike = [dim for dim in v.dims
-                     if dim not in ("chain", "draw") and v.sizes[dim] == n_component]
-            if alike:
-                says = (f"{name} stays as it is; if its dim {alike[0]!r} counts the components,"
-                        " name it in component_dim")
-                warnings.warn(says, UserWarning, stacklevel=3)
+
+def _warn_of_entries(posterior: xr.Dataset, name: str, dims: tuple[str, ...]) -> None:
+    """Warn where one entry of several was taken to sort by."""
+    further = [dim for dim in posterior[name].dims if dim not in ("chain", "draw", *dims)]
+    if any(posterior.sizes[dim] > 1 for dim in further):
+        says = (f"{name} is sorted by its first entry of {', '.join(map(str, further))}; say which"
+                " by parameter=0. For a mixture in each of them, relabel one by one:"
+                f" tree.isel({further[0]}=[0])")
+        warnings.warn(says, UserWarning, stacklevel=3)

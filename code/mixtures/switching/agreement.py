@@ -9,13 +9,17 @@ from itertools import combinations
 import numpy as np
 import xarray as xr
 from arviz_stats.base.array import array_stats
-from scipy.stats import chi2, norm, rankdata
+from scipy.special import ndtri
+from scipy.stats import chi2, rankdata
 
 from mixtures.relabel.apply import permute
 from mixtures.switching.thresholds import STANDARD, Thresholds
 from mixtures.trace import Trace
 
 type Quantity = tuple[str, str, np.ndarray]
+
+# at most so many of the distances between components, from the smallest to the largest
+DISTANCES = 10
 
 
 def raw_labels(trace: Trace) -> list[Quantity]:
@@ -49,7 +53,8 @@ def label_free(trace: Trace, permutation: np.ndarray) -> list[Quantity]:
         ]
         pairs = list(combinations(range(n_component), 2))
         far = np.sort([np.linalg.norm(v[:, :, j] - v[:, :, k], axis=2) for j, k in pairs], axis=0)
-        found += [(f"distance {i} in {name}", "distances", d) for i, d in enumerate(far)]
+        some = np.linspace(0, len(far) - 1, min(len(far), DISTANCES)).round().astype(int)
+        found += [(f"distance {i} in {name}", "distances", far[i]) for i in some]
     return found + [(name, "log density", draws) for name, draws in trace.log_density.items()]
 
 
@@ -62,19 +67,22 @@ def convergence(
     """
     moving = [q for q in quantities if _moves(q[2])]
     draws = np.stack([q[2] for q in moving], axis=2)
-    even = draws[:, draws.shape[1] % 2 :]
-    n_chain, n_draw, n_quantity = even.shape
-    halves = even.reshape(2 * n_chain, n_draw // 2, n_quantity)
-    rhat = _of_each(array_stats.rhat, draws if n_chain > 1 else halves)
+    n_chain, n_draw, n_quantity = draws.shape
+    halves = _halves(draws)
+    # of the draws, and of how far they are from the middle: R-hat is the larger of both
+    bulk, tail = _scores(halves), _scores(_folded(halves))
+    if n_chain > 1:
+        parts = [bulk, tail]
+    else:
+        parts = [_scores(_halves(halves)), _scores(_folded(_halves(halves)))]
+    rhat = np.max([_of_each(array_stats.rhat, z, method="identity") for z in parts], axis=0)
     degrees = 2 * n_chain - 1
-    # R-hat is the larger of two, hence twice as many chances
+    # twice as many chances as quantities
     lift = chi2.isf(thresholds.false_alarm / (2 * n_quantity), degrees) / degrees
-    within = np.min(
-        [_ess_within(halves), _ess_within(np.abs(halves - np.median(halves, axis=(0, 1))))], axis=0
-    )
+    within = np.min([_ess_within(bulk), _ess_within(tail)], axis=0)
     alarm = np.clip(np.sqrt(1 + lift / within), thresholds.rhat, thresholds.rhat_few)
     names, kinds = [q[0] for q in moving], [q[1] for q in moving]
-    ess = _of_each(array_stats.ess, draws)
+    ess = _of_each(array_stats.ess, bulk, method="identity")
     found = {"rhat": rhat, "ess": ess, "alarm": alarm, "kind": np.array(kinds)}
     enough = bool(np.sqrt(1 + lift / (n_draw / 2)) <= thresholds.rhat_few)
     return xr.Dataset(
@@ -92,16 +100,26 @@ def _of_each(statistic: Callable[..., np.ndarray], draws: np.ndarray, **more: st
     return statistic(draws, chain_axis=0, draw_axis=1, **more)
 
 
+def _halves(draws: np.ndarray) -> np.ndarray:
+    """Return the halves of chains, as chains, one after the other."""
+    half = draws.shape[1] // 2
+    both = np.stack([draws[:, :half], draws[:, -half:]], axis=1)
+    return both.reshape(-1, half, draws.shape[2])
+
+
+def _folded(draws: np.ndarray) -> np.ndarray:
+    return np.asarray(np.abs(draws - np.median(draws, axis=(0, 1))))
+
+
 def _scores(draws: np.ndarray) -> np.ndarray:
     """Return normal scores of the ranks of draws [chain, draw, quantity]."""
     flat = draws.reshape(-1, draws.shape[2])
-    scores: np.ndarray = norm.ppf((rankdata(flat, axis=0) - 0.375) / (len(flat) + 0.25))
+    scores: np.ndarray = ndtri((rankdata(flat, axis=0) - 0.375) / (len(flat) + 0.25))
     return scores.reshape(draws.shape)
 
 
-def _ess_within(halves: np.ndarray) -> np.ndarray:
+def _ess_within(scores: np.ndarray) -> np.ndarray:
     """Return the effective draws of half a chain, apart from any disagreement between halves."""
-    scores = _scores(halves)
     scores = scores - scores.mean(axis=1, keepdims=True)
     n_half, n_draw, n_quantity = scores.shape
     whole = scores.reshape(n_half // 2, 2 * n_draw, n_quantity)
@@ -110,10 +128,12 @@ def _ess_within(halves: np.ndarray) -> np.ndarray:
     return found
 
 
-def fails(score: xr.Dataset) -> bool:
-    """Tell whether the chains disagree on one quantity."""
-    # not <=: a R-hat that is infinite or NaN is no agreement
-    return not float(score["rhat"]) <= float(score["alarm"])
+def failing(quantities: Sequence[Quantity], scores: xr.Dataset) -> list[Quantity]:
+    """Return the quantities on which the chains disagree."""
+    # not >: a R-hat that is infinite or NaN is no agreement
+    apart = ~(scores["rhat"] <= scores["alarm"]).to_numpy()
+    names = {*scores["quantity"].to_numpy()[apart]}
+    return [q for q in quantities if q[0] in names]
 
 
 def sound_chains(

@@ -86,7 +86,7 @@ class Diagnosis:
 
 
 def diagnose(
-    tree: Source, var_name: Names = "means", component_dim: str = "component", *,
+    tree: Source, var_name: Names = "means", component_dim: Names = "component", *,
     thresholds: Thresholds = STANDARD,
 ) -> Diagnosis:
     """Tell label switching from its look-alikes, in a trace of any mixture.
@@ -94,8 +94,9 @@ def diagnose(
     Each draw is relabelled to lie nearest to a pivot. What is left of the chains' disagreement then
     has nothing to do with labels. The verdict is the first that applies:
 
-    - "cannot tell": NaN, constant or too few draws; or a single chain that never switches;
-    - "not label switching": chains disagree on label-free quantities, do not move, or had
+    - "cannot tell": NaN, constant or too few draws; or a single chain that never switches; or
+      chains that disagree, but not on any one of a component's several entries;
+    - "not label switching": chains disagree on label-free quantities, do not move, or had many
       divergences;
     - "not only label switching": the same, and the labels of the sound chains differ too;
     - "switching within chains": a chain changes its labelling on the way;
@@ -104,18 +105,20 @@ def diagnose(
     - "overlapping components": two cannot be told apart in 5 % or more of the draws;
     - "no sign of switching".
 
-    Only variables with dim `component_dim`, the log density and the divergences are looked at.
+    Only variables with a dim of components, the log density and the divergences are looked at.
+    What may have labels besides is named in the evidence, with what to type.
 
     Parameters
     ----------
-    tree : xarray.DataTree, xarray.Dataset or xarray.DataArray
-        A trace as ArviZ has it, or its posterior, or one variable; dims chain, draw and
+    tree : xarray.DataTree, xarray.Dataset, xarray.DataArray, InferenceData or path
+        A trace as ArviZ has it or saved it, or its posterior, or one variable; dims chain, draw and
         `component_dim`. Not changed.
     var_name : str or list of str
         The variables that must be there; a DataArray counts as the first. Others with
         `component_dim` are evidence.
-    component_dim : str
-        The dim that counts the components, of which there are two or more.
+    component_dim : str or list of str
+        The dim that counts the components, of which there are two or more; several if each variable
+        has its own, or one has two, as a transition matrix, whose diagonal is looked at.
     thresholds : Thresholds
         Where the lines are drawn.
 
@@ -126,7 +129,7 @@ def diagnose(
     Raises
     ------
     ValueError
-        If a variable or a dim is missing, or there are fewer than two components or four draws.
+        If a variable or a dim is missing, or there are fewer than two components or sixteen draws.
     """
     read = trace.read(tree, var_name, component_dim)
     seen, numbers = gather(read, thresholds)
@@ -136,4 +139,5 @@ def diagnose(
     row = words.TABLE[found]
     lines = (*words.evidence(found, seen, numbers), *read.notes)
     said = words.summary(found, seen)
-    return Diagnosis(found, said, lines, row.unknown, row.next_step, row.link, numbers)
+    step = words.next_step(found, seen)
+    return Diagnosis(found, said, lines, row.unknown, step, row.link, numbers)

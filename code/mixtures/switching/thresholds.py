@@ -32,7 +32,11 @@ class Thresholds:
         not.
     empty : float
         A component that most draws give less weight than this takes part in name only: its other
-        parameters follow the prior. Lower it where small components are expected.
+        parameters follow the prior. Not so where its draws stand well apart from those of all
+        others, as a rare group's do.
+    diverging : float
+        Share of draws that diverged from which on the run has failed, whatever else is seen. Fewer
+        are told, with the place where they lie.
 
     Raises
     ------
@@ -47,6 +51,7 @@ class Thresholds:
     overlap: float = 0.05
     pure: float = 0.98
     empty: float = 0.01
+    diverging: float = 0.01
 
     def __post_init__(self) -> None:
         for name in (field.name for field in fields(self)):

@@ -12,8 +12,9 @@ def verdict(seen: Evidence) -> str:
     """Return the first of the verdicts that applies, in the order in which they are tried."""
     moved = seen.switches > 0 or len(seen.split) > 1
     single = len(seen.chains) == 1
+    untold = seen.separate and not seen.still and not seen.too_many
     rules = (
-        (bool(seen.missing) or not seen.enough, UNKNOWN), (seen.fails and not moved, NOT),
+        (bool(seen.missing) or not seen.enough or untold, UNKNOWN), (seen.fails and not moved, NOT),
         (seen.fails, NOT_ONLY), (seen.switches > 0, WITHIN), (moved, BETWEEN),
         (bool(seen.twins or seen.empty), COLLAPSED), (bool(seen.overlaps), OVERLAPPING),
         (single, UNKNOWN),

@@ -25,6 +25,10 @@ _ONE_MODE = ("What this cannot tell: chains that all sit in one mode look the sa
              " posterior has no symmetry or all of them missed its mirror images.")
 
 
+# how many lines of a kind a report has
+LISTED = 3
+
+
 class Row(NamedTuple):
     """What is said of a verdict.
 
@@ -90,6 +94,13 @@ def summary(verdict: str, seen: Evidence) -> str:
     )
 
 
+def next_step(verdict: str, seen: Evidence) -> str:
+    """Return what to do next."""
+    if verdict == UNKNOWN and seen.separate:
+        return "Diagnose and relabel the entries one by one: tree.isel(...)."
+    return TABLE[verdict].next_step
+
+
 def evidence(verdict: str, seen: Evidence, numbers: xr.Dataset) -> list[str]:
     """Return the lines below the summary: what it has said already is not among them."""
     if seen.missing:
@@ -100,8 +111,10 @@ def evidence(verdict: str, seen: Evidence, numbers: xr.Dataset) -> list[str]:
         *_rhats(numbers),
         f"Switches by chain: {by_chain[0]}. Mode by chain: {by_chain[1]}.",
         *_collapses(seen),
-        *(f"Components {j} and {k} of the pivot overlap in {share:.0%} of the draws."
-          for (j, k), share in seen.overlaps),
+        *_overlaps(seen),
+        *(f"Component {k} of the pivot is rare: its median {name} is {usual:.2g}. It keeps a place"
+          " of its own, in the data or by its prior." for k, name, usual in seen.rare),
+        *_few_divergences(seen),
     ]
 
 
@@ -117,11 +130,28 @@ def failures(seen: Evidence) -> list[str]:
                      f"{worst.rhat:.2f} (chance allows {worst.alarm:.2f}).")
     if seen.left_out:
         lines.append(f"Without {_chains(seen.left_out)} the others agree.")
-    if seen.divergences:
-        count = seen.divergences
-        lines.append(f"{count} draw{'s' * (count > 1)} diverged: the sampler has missed some part"
-                     " of the posterior.")
+    if seen.too_many:
+        lines.append(f"{_diverged(seen)}: the sampler has missed some part of the posterior.")
     return lines
+
+
+def _few_divergences(seen: Evidence) -> list[str]:
+    if not seen.divergences or seen.too_many:
+        return []
+    return [f"{_diverged(seen)}: too few to spoil what agrees, but look there."]
+
+
+def _diverged(seen: Evidence) -> str:
+    count, where = seen.divergences, f", where {seen.place}" * bool(seen.place)
+    return (f"{count} of {len(seen.chains) * seen.n_draw} draws diverged{where}")
+
+
+def _overlaps(seen: Evidence) -> list[str]:
+    """Return a line for each of the worst pairs, and how many more there are."""
+    worst = sorted(seen.overlaps, key=lambda pair: -pair[1])
+    lines = [f"Components {j} and {k} of the pivot overlap in {share:.0%} of the draws."
+             for (j, k), share in worst]
+    return _first(lines, "So do {} more pairs: see numbers['overlap'].")
 
 
 def _doubt(seen: Evidence) -> str:
@@ -129,14 +159,26 @@ def _doubt(seen: Evidence) -> str:
         return seen.missing
     if not seen.enough:
         return f"{seen.n_draw} draws in each chain are too few to compare chains."
+    if seen.separate:
+        return (f"Chains disagree, but not on any of the {seen.separate} entries of a component by"
+                " itself. Either each entry has a mixture of its own, whose labels switch by"
+                " themselves; or these are coordinates of one point, and it is not label"
+                " switching.")
     return "One chain that keeps its labels: another might have chosen others."
 
 
 def _collapses(seen: Evidence) -> list[str]:
     twins = [f"Components {j} and {k} of the pivot are equal in most draws."
              for j, k in seen.twins]
-    return twins + [f"Component {k} of the pivot is almost empty: its median {name} is {usual:.2g}."
-                    for k, name, usual in seen.empty]
+    empty = [f"Component {k} of the pivot is almost empty: its median {name} is {usual:.2g}."
+             for k, name, usual in sorted(seen.empty, key=lambda one: one[2])]
+    return _first(twins, "So are {} more pairs.") + _first(empty, "So are {} more components.")
+
+
+def _first(lines: list[str], more: str) -> list[str]:
+    """Return the first lines, and how many more there are."""
+    left = len(lines) - LISTED
+    return lines[:LISTED] + [more.format(left)] * (left > 0)
 
 
 def _chains(names: tuple[str, ...]) -> str:
