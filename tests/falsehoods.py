@@ -73,7 +73,7 @@ PACKAGE = [
     ("label_switching", "switching/thresholds", "rhat: float = 1.01", "rhat: float = 3.01"),
     ("before_or_after", "models", "[centre - gap / 2, centre + gap", "[centre - gap, centre + gap"),
     ("relabelling", "relabel/order", "np.argsort(draws", "np.argsort(-draws"),
-    ("relabelling", "relabel/memberships", "np.log(w) - np.log(sd)", "np.log(w) + np.log(sd)"),
+    ("relabelling", "relabel/memberships", "** 2 - np.log(spread)", "** 2 + np.log(spread)"),
     ("must_switch", "exact/measure", "float(np.sum(self._mass *", "float(2 * np.sum(self._mass *"),
     ("variational", "variational/gaussian", "+ 2 * LOG_SQRT_2PI + 1", "+ 2 * LOG_SQRT_2PI"),
     ("variational", "variational/elbo", "energy + log_jacobian +", "energy +"),

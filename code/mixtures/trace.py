@@ -31,15 +31,8 @@ ENTRIES = 64
 def tree_of(source: Source) -> xr.DataTree:
     """Return a trace as a DataTree, or say what it is instead (ValueError).
 
-    Parameters
-    ----------
-    source : xarray.DataTree, xarray.Dataset, InferenceData, str or path
-        A trace; its posterior; what ArviZ before 1.0 has, or any object with groups that are
-        datasets; or a file, netCDF or zarr, that ArviZ saved.
-
-    Returns
-    -------
-    xarray.DataTree
+    It may be a DataTree; its posterior; what ArviZ before 1.0 has, or any object with groups that
+    are datasets; or the path of a file, netCDF or zarr, that ArviZ saved.
     """
     if isinstance(source, xr.DataTree):
         return source
