@@ -1,6 +1,7 @@
 """The terminal command: ``python -m mixtures diagnose TRACE`` says whether labels have switched."""
 
 import argparse
+import json
 import signal
 import sys
 import textwrap
@@ -12,6 +13,7 @@ from warnings import catch_warnings
 try:
     import numpy as np
     import xarray as xr
+    from arviz_stats.base.array import array_stats
 
     from mixtures import files, relabel, switching, trace
     from mixtures.files import PROG, REFUSED, refuse, refusing
@@ -19,6 +21,15 @@ except KeyboardInterrupt:  # the imports take seconds, in which one may think be
     sys.exit(130)
 
 INTERRUPTED = 130
+EXAMPLES = """examples:
+  is it label switching? the variables are called mu and tau, their dim is cluster
+    python -m mixtures diagnose trace.nc --var mu --var tau --dim cluster
+  sort the components by mu, write the new trace, and print a line for each parameter
+    python -m mixtures diagnose trace.nc --var mu --relabel order --to named.nc --summary
+  several kinds of parameters, and a dim for each: go by memberships of the data y
+    python -m mixtures diagnose trace.nc --var mu --dim mu_dim_0 --dim sigma_dim_0 \\
+      --relabel stephens --sigma sigma --weights equal --data y --to named.nc
+"""
 STATUS = {
     switching.NONE: 0, switching.BETWEEN: 1, switching.WITHIN: 1, switching.OVERLAPPING: 1,
     switching.COLLAPSED: 1, switching.NOT: 3, switching.NOT_ONLY: 3, switching.UNKNOWN: 4,
@@ -56,7 +67,8 @@ def _parser() -> _Parser:
     status = [head, *(f"  {s}  {v}" for v, s in rows)]
     command = parser.add_subparsers(metavar="COMMAND").add_parser(
         "diagnose", help=says, description=f"{says.capitalize()}, and undo it.", allow_abbrev=False,
-        formatter_class=argparse.RawDescriptionHelpFormatter, epilog="\n".join(status))
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog="\n".join([EXAMPLES, *status]))
     command.set_defaults(run=_diagnose)
     _add_options(command)
     return parser
@@ -75,8 +87,11 @@ def _add_options(command: argparse.ArgumentParser) -> None:
     add("--to", metavar="OUT", type=Path,
         help=f"where to write the relabelled trace: {' or '.join(files.SUFFIXES)}")
     add("--overwrite", action="store_true", help="replace OUT if it exists, even if it is TRACE")
+    add("--summary", action="store_true",
+        help="print mean, sd, Monte Carlo error, ESS and R-hat of each parameter of OUT")
+    add("--json", action="store_true", help="print the diagnosis, of OUT if asked for, as JSON")
     add("--allocations", **repeated, default=[],
-        help="variable that holds labels from 0, to relabel too; ecr goes by the first; repeatable")
+        help="variable that holds labels, to relabel too; ecr goes by the first; repeatable")
     add("--leave", **repeated, default=[],
         help="variable without labels, of which not to warn; repeatable")
     add("--parameter", metavar="ENTRY", type=int,
@@ -96,20 +111,57 @@ def _diagnose(args: argparse.Namespace) -> int:
     _check_options(args)
     tree = files.read(args)
     found = _diagnosis(tree, args)
-    print(found)
+    if not args.json:
+        print(found)
+    status = STATUS[found.verdict]
     if args.relabel:
         new, doubtful = _relabelled(tree, args)
         files.write(new, args)
-        print(f"\nWrote {args.to}, relabelled by {args.relabel}.")
         found = _diagnosis(new, args)
-        print(textwrap.fill(f"{found.verdict.capitalize()}. {found.summary}", 79))
-        return STATUS[found.verdict] or int(doubtful)
-    return STATUS[found.verdict]
+        status = STATUS[found.verdict] or int(doubtful)
+        if not args.json:
+            print(f"\nWrote {args.to}, relabelled by {args.relabel}.")
+            print(textwrap.fill(f"{found.verdict.capitalize()}. {found.summary}", 79))
+        if args.summary:
+            print(_summary(new, args.dim))
+    if args.json:
+        print(_as_json(found, status))
+    return status
+
+
+def _as_json(found: switching.Diagnosis, status: int) -> str:
+    names = ("verdict", "summary", "evidence", "unknown", "next_step", "link")
+    rows = [dict(zip(("kind", "rhat", "ess"), row, strict=True)) for row in found.table()]
+    told = {name: getattr(found, name) for name in names} | {"table": rows, "status": status}
+    return json.dumps(told, indent=2)
+
+
+def _summary(tree: xr.DataTree, dims: Sequence[str]) -> str:
+    """Return a line for each parameter with a component."""
+    posterior = trace.one_dim(trace.posterior_of(tree), dims)
+    lines = [f"{'':24}{'mean':>12}{'sd':>12}{'mcse':>12}{'ess':>9}{'r_hat':>9}"]
+    for name, v in posterior.data_vars.items():
+        if name == trace.KEPT or dims[0] not in v.dims or v.dtype.kind not in "iuf":
+            continue
+        flat = trace.by_component(v, dims[0]).astype(float)
+        for k, e in np.ndindex(flat.shape[2:]):
+            one = flat[:, :, k, e]
+            label = f"{name}[{k}]" if flat.shape[3] == 1 else f"{name}[{k}, {e}]"
+            error, ess, rhat = (float(of(one)) for of in (_mcse, array_stats.ess, array_stats.rhat))
+            lines.append(f"{label:24}{one.mean():12.4g}{one.std(ddof=1):12.4g}{error:12.2g}"
+                         f"{ess:9.0f}{rhat:9.3f}")
+    return "\n".join(lines)
+
+
+def _mcse(draws: np.ndarray) -> float:
+    return float(array_stats.mcse(draws, method="mean"))
 
 
 def _check_options(args: argparse.Namespace) -> None:
     if (args.relabel is None) != (args.to is None):
         refuse("--relabel METHOD and --to OUT: expected both or neither")
+    if args.summary and args.relabel is None:
+        refuse("--summary: expected only with --relabel, for raw components have no summary")
     for name in ("data", "sigma", "weights"):
         if getattr(args, name) is not None and args.relabel != "stephens":
             refuse(f"--{name}: expected only with --relabel stephens")

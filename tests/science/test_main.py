@@ -1,5 +1,6 @@
 """The terminal command: what it says, how it ends, and that it costs nobody a file."""
 
+import json
 import os
 import re
 import signal
@@ -199,6 +200,27 @@ def test_a_warning_of_relabel_is_a_line_and_names_the_option(tmp_path, run):
     assert (np.diff(load(tmp_path / "out.nc")["posterior/w"]) > 0).mean() > 0.99
 
 
+def test_the_diagnosis_is_json_for_programs(here, run):
+    status, said, err = run(here, "--json")
+    told = json.loads(said)
+    assert (status, err, told["status"], told["verdict"]) == (1, "", 1, BETWEEN)
+    assert told["table"][0]["kind"] == "raw labels" and told["table"][0]["rhat"] > 1.5
+    out = here.with_name("out.nc")
+    told = json.loads(run(here, *SORT, out, "--json")[1])
+    assert (told["status"], told["verdict"]) == (0, NONE)
+
+
+def test_a_summary_has_a_line_for_each_parameter_of_each_component(here, run):
+    status, said, _ = run(here, *SORT, here.with_name("out.nc"), "--summary")
+    rows = {line.split()[0]: [*map(float, line.split()[1:])] for line in said.split("\n")[-5:-1]}
+    assert status == 0 and [*rows] == ["means[0]", "means[1]", "sd[0]", "sd[1]"]
+    draws = relabel.relabel(FULL, leave="z").posterior["means"].isel(component=1).to_numpy()
+    mean, sd, error, ess, rhat = rows["means[1]"]
+    assert mean == pytest.approx(draws.mean(), rel=1e-3)
+    assert sd == pytest.approx(draws.std(), rel=1e-2)
+    assert error == pytest.approx(sd / np.sqrt(ess), rel=0.1) and rhat < 1.02
+
+
 def text(path):
     path.write_text("means,1,2\n")
 
@@ -255,6 +277,7 @@ USAGE = {
     "no weights": (STEPHENS, "--weights: the posterior has no 'weights'; expected"),
     "weights": ([*STEPHENS, "--weights", "sd"], "--weights: expected numbers >= 0 that sum to 1"),
     "data for another": ([*ORDER, "--data", "y"], "--data: expected only with --relabel stephens"),
+    "summary of raw draws": (["--summary"], "--summary: expected only with --relabel"),
     "option": (["--no-such-option"], "unrecognized arguments: --no-such-option"),
 }
 
