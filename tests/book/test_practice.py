@@ -103,10 +103,10 @@ def test_what_the_table_of_forms_says_to_type_runs(line):
     names = {
         "tree": anything(), "hmm": hmm, "groups": xr.Dataset({"means": groups}), "stats": stats,
         "relabel": relabel, "reshape": reshape, "switching": switching, "y": rng.poisson(9, 7),
-        "xy": rng.normal(size=(7, 2))}
+        "xy": rng.normal(size=(7, 2)), "truth": [5.0, 9.0, 14.0]}
     with catch_warnings(action="ignore", category=UserWarning):
         assert eval(line, names) is not None
 
 
 def test_all_rows_of_the_table_of_forms_are_run():
-    assert len(TYPE.findall(PAGE.read_text("utf-8"))) == 10
+    assert len(TYPE.findall(PAGE.read_text("utf-8"))) == 11
