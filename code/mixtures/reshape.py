@@ -23,8 +23,8 @@ def stack(
     component_dim : str
         What to call the new dim.
     **variables : list of str
-        By the new name, the variables of the posterior, in the order of the components. They are
-        taken out.
+        By the new name, such as ``means``, the variables of the posterior, in the order of the
+        components. They are taken out.
 
     Returns
     -------
