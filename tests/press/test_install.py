@@ -101,15 +101,16 @@ def test_nothing_comes_along_that_is_not_needed(bare):
 def test_the_command_diagnoses_and_relabels_a_saved_trace(bare, saved, method, tmp_path):
     path, tree = saved
     out = tmp_path / "out.nc"
+    known = ("--sigma", "1", "--weights", "equal") if method == "stephens" else ()
     argv = ("-m", "mixtures", "diagnose", path, "--relabel", method, "--to", out)
-    there = ran(bare, *argv)
+    there = ran(bare, *argv, *known)
     assert (there.returncode, there.stderr) == (0, "")
     assert (
         there.stdout.startswith(f"{switching.diagnose(tree)}\n")
         and "\nNo sign of switching. " in there.stdout
     )
     p = (
-        relabel.memberships(tree, tree["observed_data/y"].to_numpy())
+        relabel.memberships(tree, tree["observed_data/y"].to_numpy(), sigma=1, weights=[0.5, 0.5])
         if method == "stephens"
         else None
     )
@@ -126,7 +127,8 @@ import warnings; warnings.simplefilter("error")
 import mixtures.switching, mixtures.relabel, mixtures.exact, xarray
 from mixtures import data, relabel, switching
 tree = xarray.open_datatree({str(saved[0])!r}, engine="h5netcdf").load()
-p = relabel.memberships(tree, tree["observed_data/y"].to_numpy())
+y = tree["observed_data/y"].to_numpy()
+p = relabel.memberships(tree, y, sigma=1, weights=[0.5, 0.5])
 done = relabel.relabel(tree, "stephens", probabilities=p)
 print(switching.diagnose(tree).verdict, switching.diagnose(done).verdict)
 print(mixtures.exact.barrier(data.simulate(8)) > 5)
