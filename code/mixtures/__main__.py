@@ -15,7 +15,7 @@ try:
     import xarray as xr
     from arviz_stats.base.array import array_stats
 
-    from mixtures import files, relabel, switching, trace
+    from mixtures import files, mcse, relabel, switching, trace
     from mixtures.files import PROG, REFUSED, refuse, refusing
 except KeyboardInterrupt:  # the imports take seconds, in which one may think better of it
     sys.exit(130)
@@ -147,14 +147,10 @@ def _summary(tree: xr.DataTree, dims: Sequence[str]) -> str:
         for k, e in np.ndindex(flat.shape[2:]):
             one = flat[:, :, k, e]
             label = f"{name}[{k}]" if flat.shape[3] == 1 else f"{name}[{k}, {e}]"
-            error, ess, rhat = (float(of(one)) for of in (_mcse, array_stats.ess, array_stats.rhat))
-            lines.append(f"{label:24}{one.mean():12.4g}{one.std(ddof=1):12.4g}{error:12.2g}"
+            ess, rhat = float(array_stats.ess(one)), float(array_stats.rhat(one))
+            lines.append(f"{label:24}{one.mean():12.4g}{one.std(ddof=1):12.4g}{mcse.mean(one):12.2g}"
                          f"{ess:9.0f}{rhat:9.3f}")
     return "\n".join(lines)
-
-
-def _mcse(draws: np.ndarray) -> float:
-    return float(array_stats.mcse(draws, method="mean"))
 
 
 def _check_options(args: argparse.Namespace) -> None:

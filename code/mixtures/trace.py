@@ -39,7 +39,8 @@ def tree_of(source: Source) -> xr.DataTree:
     if isinstance(source, xr.Dataset):
         return xr.DataTree.from_dict({"posterior": source})
     if isinstance(source, str | PathLike):
-        return opened(fspath(source)).load()
+        with opened(fspath(source)) as tree:
+            return tree.load()
     if callable(groups := getattr(source, "groups", None)):
         # ArviZ's InferenceData names its groups without a slash in front
         named = {str(name): getattr(source, str(name), None) for name in groups()}

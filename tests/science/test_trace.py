@@ -36,7 +36,8 @@ class Groups:
     def __init__(self, **groups):
         self.__dict__ |= groups
 
-    def groups(self):  # noqa: D102
+    def groups(self):
+        """Return the names of the groups."""
         return [*self.__dict__]
 
 

@@ -141,20 +141,17 @@ def _normal(theta: Parameters, means: str, sigma: Given, precision: Given) -> Lo
     theta.given(means, "means")
     if sigma is not None and precision is not None:
         raise ValueError("precision: expected none beside sigma")
-    if sigma is None and precision is None:
-        if "sigma" not in theta:
-            raise theta.wanted("sigma", "sigma=1; for other families see log_density")
-        sigma = "sigma"
-    name, value = ("precision", precision) if sigma is None else ("sigma", sigma)
-    scale = theta.given(value, name)  # type: ignore[arg-type]
+    if sigma is None and precision is None and "sigma" not in theta:
+        raise theta.wanted("sigma", "sigma=1; for other families see log_density")
+    name = "sigma" if precision is None else "precision"
+    value = precision if precision is not None else "sigma" if sigma is None else sigma
+    scale = theta.given(value, name)
     if not (scale > 0).all():
         raise ValueError(f"{name}: expected positive numbers, got {scale.min()}")
-    sd = scale if sigma is not None else scale**-0.5
-    fixed = len(sd) == 1
 
     def log_density(x: np.ndarray, block: Mapping[str, np.ndarray]) -> np.ndarray:
-        at, spread = block[means], sd if fixed else block[str(value)]
-        if not fixed and sigma is None:
+        at, spread = block[means], block[value] if isinstance(value, str) else scale
+        if name == "precision":
             spread = spread**-0.5
         return np.asarray(-0.5 * ((x - at) / spread) ** 2 - np.log(spread))
 
