@@ -20,15 +20,17 @@ try:
 except KeyboardInterrupt:  # the imports take seconds, in which one may think better of it
     sys.exit(130)
 
+type Summary = dict[str, dict[str, float]]
+
 INTERRUPTED = 130
 EXAMPLES = """examples:
   is it label switching? the variables are called mu and tau, their dim is cluster
     python -m mixtures diagnose trace.nc --var mu --var tau --dim cluster
   sort the components by mu, write the new trace, and print a line for each parameter
     python -m mixtures diagnose trace.nc --var mu --relabel order --to named.nc --summary
-  several kinds of parameters, and a dim for each: go by memberships of the data y
+  a dim for each variable, and the data in a file: go by memberships, and write them too
     python -m mixtures diagnose trace.nc --var mu --dim mu_dim_0 --dim sigma_dim_0 \\
-      --relabel stephens --sigma sigma --weights equal --data y --to named.nc
+      --relabel stephens --weights equal --data y.csv --to named.nc --memberships p.csv
 """
 STATUS = {
     switching.NONE: 0, switching.BETWEEN: 1, switching.WITHIN: 1, switching.OVERLAPPING: 1,
@@ -86,7 +88,10 @@ def _add_options(command: argparse.ArgumentParser) -> None:
         help=f"one of {methods}; order and stephens go by the first --var, pra by all")
     add("--to", metavar="OUT", type=Path,
         help=f"where to write the relabelled trace: {' or '.join(files.SUFFIXES)}")
-    add("--overwrite", action="store_true", help="replace OUT if it exists, even if it is TRACE")
+    add("--memberships", metavar="CSV", type=Path,
+        help="where to write how probably each observation is of each component of OUT")
+    add("--overwrite", action="store_true",
+        help="replace OUT and CSV if they exist, even if OUT is TRACE")
     add("--summary", action="store_true",
         help="print mean, sd, Monte Carlo error, ESS and R-hat of each parameter of OUT")
     add("--json", action="store_true", help="print the diagnosis, of OUT if asked for, as JSON")
@@ -96,10 +101,15 @@ def _add_options(command: argparse.ArgumentParser) -> None:
         help="variable without labels, of which not to warn; repeatable")
     add("--parameter", metavar="ENTRY", type=int,
         help="for order: which entry of --var, from 0, if it has several")
-    add("--data", **named, help="for stephens: variable of the group observed_data (the only one)")
-    add("--sigma", **named, type=_number_or_name,
-        help="for stephens: standard deviations, a variable or a number (sigma)")
-    add("--weights", **named, help="for stephens: a variable (weights), or 'equal'")
+    add("--pivot", metavar="CSV",
+        help="for pra: a column for each --var and a row for each component; for ecr: the labels")
+    add("--data", **named, help="for stephens and --memberships: variable of the group"
+        " observed_data (the only one), or a CSV file with one column")
+    scales = (("--sigma", "standard deviations"), ("--precision", "inverse squares of them"))
+    for scale, what in scales:
+        add(scale, **named, type=_number_or_name,
+            help=f"for both too: {what}, a variable or a number ({scale[2:]})")
+    add("--weights", **named, help="for both too: a variable (weights), or 'equal'")
 
 
 def _number_or_name(text: str) -> float | str:
@@ -114,43 +124,56 @@ def _diagnose(args: argparse.Namespace) -> int:
     if not args.json:
         print(found)
     status = STATUS[found.verdict]
+    parameters: Summary = {}
     if args.relabel:
         new, doubtful = _relabelled(tree, args)
+        shares = _shares(new, args) if args.memberships else None
+        # nothing is written before all of it is there
         files.write(new, args)
+        if shares is not None:
+            names = [f"{args.dim[0]}_{k}" for k in range(shares.shape[1])]
+            files.write_table(names, shares, args, "memberships")
         found = _diagnosis(new, args)
         status = STATUS[found.verdict] or int(doubtful)
+        parameters = _summary(new, args.dim) if args.summary else {}
         if not args.json:
             print(f"\nWrote {args.to}, relabelled by {args.relabel}.")
             print(textwrap.fill(f"{found.verdict.capitalize()}. {found.summary}", 79))
-        if args.summary:
-            print(_summary(new, args.dim))
+        if parameters and not args.json:
+            print(*_lines(parameters), sep="\n")
     if args.json:
-        print(_as_json(found, status))
+        print(_as_json(found, status, parameters))
     return status
 
 
-def _as_json(found: switching.Diagnosis, status: int) -> str:
+def _as_json(found: switching.Diagnosis, status: int, parameters: Summary) -> str:
     names = ("verdict", "summary", "evidence", "unknown", "next_step", "link")
     rows = [dict(zip(("kind", "rhat", "ess"), row, strict=True)) for row in found.table()]
     told = {name: getattr(found, name) for name in names} | {"table": rows, "status": status}
-    return json.dumps(told, indent=2)
+    return json.dumps(told | {"parameters": parameters} if parameters else told, indent=2)
 
 
-def _summary(tree: xr.DataTree, dims: Sequence[str]) -> str:
-    """Return a line for each parameter with a component."""
+def _summary(tree: xr.DataTree, dims: Sequence[str]) -> Summary:
+    """Return what is known of each parameter with a component."""
     posterior = trace.one_dim(trace.posterior_of(tree), dims)
-    lines = [f"{'':24}{'mean':>12}{'sd':>12}{'mcse':>12}{'ess':>9}{'r_hat':>9}"]
+    found = {}
     for name, v in posterior.data_vars.items():
         if name == trace.KEPT or dims[0] not in v.dims or v.dtype.kind not in "iuf":
             continue
         flat = trace.by_component(v, dims[0]).astype(float)
         for k, e in np.ndindex(flat.shape[2:]):
             one = flat[:, :, k, e]
-            label = f"{name}[{k}]" if flat.shape[3] == 1 else f"{name}[{k}, {e}]"
-            ess, rhat = float(array_stats.ess(one)), float(array_stats.rhat(one))
-            lines.append(f"{label:24}{one.mean():12.4g}{one.std(ddof=1):12.4g}{mcse.mean(one):12.2g}"
-                         f"{ess:9.0f}{rhat:9.3f}")
-    return "\n".join(lines)
+            found[trace.entry(name, k, e, flat.shape[3])] = {
+                "mean": float(one.mean()), "sd": float(one.std(ddof=1)), "mcse": mcse.mean(one),
+                "ess": float(array_stats.ess(one)), "r_hat": float(array_stats.rhat(one))}
+    return found
+
+
+def _lines(parameters: Summary) -> list[str]:
+    """Return a head, and a line for each parameter."""
+    head = f"{'':24}{'mean':>12}{'sd':>12}{'mcse':>12}{'ess':>9}{'r_hat':>9}"
+    row = "{:24}{mean:12.4g}{sd:12.4g}{mcse:12.2g}{ess:9.0f}{r_hat:9.3f}"
+    return [head, *(row.format(name, **one) for name, one in parameters.items())]
 
 
 def _check_options(args: argparse.Namespace) -> None:
@@ -158,11 +181,17 @@ def _check_options(args: argparse.Namespace) -> None:
         refuse("--relabel METHOD and --to OUT: expected both or neither")
     if args.summary and args.relabel is None:
         refuse("--summary: expected only with --relabel, for raw components have no summary")
-    for name in ("data", "sigma", "weights"):
-        if getattr(args, name) is not None and args.relabel != "stephens":
-            refuse(f"--{name}: expected only with --relabel stephens")
+    for name in ("data", "sigma", "precision", "weights"):
+        if getattr(args, name) is not None and args.relabel != "stephens" and not args.memberships:
+            refuse(f"--{name}: expected only with --relabel stephens or --memberships CSV")
+    if args.memberships and args.relabel is None:
+        refuse("--memberships: expected only with --relabel, for raw components have no names")
+    if args.pivot is not None and args.relabel not in ("pra", "ecr"):
+        refuse("--pivot: expected only with --relabel pra or ecr")
     if args.to is not None:
-        files.check_out(args)
+        files.check_out(args, "to", files.SUFFIXES)
+    if args.memberships is not None:
+        files.check_out(args, "memberships", files.TABLE)
 
 
 def _diagnosis(tree: xr.DataTree, args: argparse.Namespace) -> switching.Diagnosis:
@@ -176,9 +205,10 @@ def _relabelled(tree: xr.DataTree, args: argparse.Namespace) -> tuple[xr.DataTre
     with (refusing(f"{args.trace}: cannot be relabelled", ValueError),
           catch_warnings(record=True, action="always", category=UserWarning) as caught):
         p = _memberships(tree, args) if args.relabel == "stephens" else None
+        pivot = _pivot(args) if args.pivot else None
         new = relabel.relabel(tree, args.relabel, var_name=names, component_dim=args.dim,
                               allocations=args.allocations, parameter=args.parameter,
-                              probabilities=p, leave=args.leave)
+                              pivot=pivot, probabilities=p, leave=args.leave)
     for warning in caught:
         says = str(warning.message)
         for argument in ("component_dim", "allocations", "parameter"):
@@ -187,16 +217,46 @@ def _relabelled(tree: xr.DataTree, args: argparse.Namespace) -> tuple[xr.DataTre
     return new, bool(caught)
 
 
-def _memberships(tree: xr.DataTree, args: argparse.Namespace) -> xr.DataArray:
-    there = trace.group(tree, "observed_data").data_vars
-    name = next(iter(there)) if args.data is None and len(there) == 1 else args.data
-    if name not in there:
-        known = trace.listed(there)
-        refuse(f"--data: expected a variable of observed_data ({known}), got {name!r}")
+def _shares(new: xr.DataTree, args: argparse.Namespace) -> np.ndarray:
+    """Return the probabilities [n, component] that observations are of the named components."""
+    with refusing(f"{args.trace}: has no memberships", ValueError):
+        return _memberships(new, args, average=True).to_numpy()
+
+
+def _memberships(
+    tree: xr.DataTree, args: argparse.Namespace, average: bool = False
+) -> xr.DataArray:
     count = trace.n_component(trace.posterior_of(tree), args.dim)
     weights = np.full(count, 1 / count) if args.weights == "equal" else args.weights
-    return relabel.memberships(tree, there[name].to_numpy(), means=args.var[0], sigma=args.sigma,
-                               weights=weights, component_dim=args.dim)
+    return relabel.memberships(
+        tree, _observations(tree, args), means=args.var[0], sigma=args.sigma,
+        precision=args.precision, weights=weights, component_dim=args.dim, average=average)
+
+
+def _observations(tree: xr.DataTree, args: argparse.Namespace) -> np.ndarray:
+    there = trace.group(tree, "observed_data").data_vars
+    name = str(next(iter(there))) if args.data is None and len(there) == 1 else args.data
+    if name in there:
+        return there[name].to_numpy()
+    if name is None or not name.endswith(files.TABLE):
+        known = trace.listed(there)
+        refuse(f"--data: expected a variable of observed_data ({known}) or a CSV file,"
+               f" got {name!r}")
+    columns, rows = files.read_table(name, "--data")
+    if len(columns) > 1:
+        refuse(f"--data {name}: expected one column, got {trace.listed(columns)}")
+    return rows[:, 0]
+
+
+def _pivot(args: argparse.Namespace) -> np.ndarray | dict[str, np.ndarray]:
+    columns, rows = files.read_table(args.pivot, "--pivot")
+    if args.relabel == "pra":
+        # a variable with several entries has as many columns of its name
+        return {name: rows[:, [i for i, other in enumerate(columns) if other == name]]
+                for name in columns}
+    if len(columns) > 1 or (rows != np.round(rows)).any():
+        refuse(f"--pivot {args.pivot}: expected one column of whole numbers, for ecr")
+    return rows[:, 0].astype(int)
 
 
 if __name__ == "__main__":

@@ -4,27 +4,30 @@ import os
 import sys
 import tempfile
 from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import NoReturn
 from warnings import catch_warnings
 
+import numpy as np
 import xarray as xr
 
 from mixtures import trace
 from mixtures.extras import needs
+from mixtures.source import opened
 
 PROG = "python -m mixtures"
 REFUSED = 2
 # the option that stands for an argument of the functions called here
 OPTIONS = {
     "var_name": "--var", "means": "--var", "component_dim": "--dim", "allocations": "--allocations",
-    "leave": "--leave", "parameter": "--parameter", "x": "--data", "sigma": "--sigma",
-    "weights": "--weights",
+    "leave": "--leave", "parameter": "--parameter", "pivot": "--pivot", "x": "--data",
+    "sigma": "--sigma", "precision": "--precision", "weights": "--weights",
 }
 SUFFIXES, ZARR = (".nc", ".zarr"), ("zarr.json", ".zgroup", ".zmetadata")
+TABLE = (".csv",)
 
 
 def refuse(message: str) -> NoReturn:
@@ -33,14 +36,15 @@ def refuse(message: str) -> NoReturn:
     sys.exit(REFUSED)
 
 
-def check_out(args: Namespace) -> None:
-    """Refuse an OUT that cannot be written, or that would cost the user something else."""
+def check_out(args: Namespace, option: str, suffixes: Sequence[str]) -> None:
+    """Refuse a file that cannot be written, or that would cost the user something else."""
+    path = getattr(args, option)
     suffix, out, trace = (
-        args.to.suffix, Path(os.path.realpath(args.to)), Path(os.path.realpath(args.trace)),
+        path.suffix, Path(os.path.realpath(path)), Path(os.path.realpath(args.trace)),
     )
     free, zarr = not os.path.lexists(out), any(os.path.isfile(out / name) for name in ZARR)
     for fine, says in (
-        (suffix in SUFFIXES, f"expected a name that ends in {' or '.join(SUFFIXES)}"),
+        (suffix in suffixes, f"expected a name that ends in {' or '.join(suffixes)}"),
         (
             os.access(out.parent, os.W_OK | os.X_OK),
             f"expected a directory that can be written to, not {out.parent}",
@@ -59,7 +63,7 @@ def check_out(args: Namespace) -> None:
         ),
     ):
         if not fine:
-            refuse(f"--to {args.to}: {says}")
+            refuse(f"--{option} {path}: {says}")
 
 
 @contextmanager
@@ -75,23 +79,12 @@ def refusing(says: str, kind: type[Exception] = Exception) -> Iterator[None]:
 
 def read(args: Namespace) -> xr.DataTree:
     """Return the trace, or what the diagnosis needs of it, in memory; its file is closed again."""
-    directory = os.path.isdir(args.trace)
     says = f"{args.trace}: expected a trace that ArviZ saved as netCDF or zarr"
-    # the engines raise many kinds of errors on a foreign or damaged file, and warn of what its
-    # writer chose; zarr warns of all it writes beyond its format's specification
-    # (https://github.com/zarr-developers/zarr-python/pull/2556)
     with refusing(says), catch_warnings(action="ignore"):
         # says what is wrong with the file itself in fewer words than an engine does
-        os.listdir(args.trace) if directory else args.trace.open("rb").close()
-        with xr.open_datatree(args.trace, engine=_zarr() if directory else "h5netcdf") as tree:
+        os.listdir(args.trace) if args.trace.is_dir() else args.trace.open("rb").close()
+        with opened(str(args.trace)) as tree:
             return _asked_for(tree, args).load()
-
-
-def _zarr() -> str:
-    """Return the engine that reads zarr, or say which extra brings it."""
-    with needs("zarr"):
-        import_module("zarr")
-    return "zarr"
 
 
 def _asked_for(tree: xr.DataTree, args: Namespace) -> xr.DataTree:
@@ -109,12 +102,14 @@ def write(tree: xr.DataTree, args: Namespace) -> None:
     with (refusing(f"--to {args.to}: cannot be written"), catch_warnings(action="ignore"),
           tempfile.TemporaryDirectory(prefix=".mixtures-", dir=out.parent) as folder):
         new, old = Path(folder, "new"), Path(folder, "old")
-        if args.to.suffix == ".zarr" and _zarr():
+        if args.to.suffix == ".zarr":
+            with needs("zarr"):
+                import_module("zarr")
             # zarr compresses anyway, and refuses the codecs of its earlier versions
             tree.map_over_datasets(xr.Dataset.drop_encoding).to_zarr(new)
         else:
             tree.to_netcdf(new, engine="h5netcdf")
-        check_out(args)  # once more: relabelling may have taken long
+        check_out(args, "to", SUFFIXES)  # once more: relabelling may have taken long
         try:
             if out.is_dir():  # no directory can take another's place in one step
                 out.rename(old)
@@ -122,3 +117,37 @@ def write(tree: xr.DataTree, args: Namespace) -> None:
         finally:
             if old.exists() and not out.exists():
                 old.rename(out)
+
+
+def write_table(columns: Sequence[str], rows: np.ndarray, args: Namespace, option: str) -> None:
+    """Write numbers [row, column] as CSV beside the file, then rename, so that it is whole."""
+    path = Path(os.path.realpath(getattr(args, option)))
+    with (refusing(f"--{option} {path}: cannot be written"),
+          tempfile.TemporaryDirectory(prefix=".mixtures-", dir=path.parent) as folder):
+        new = Path(folder, "new")
+        np.savetxt(new, rows, "%.6g", ",", header=",".join(columns), comments="", encoding="utf-8")
+        check_out(args, option, TABLE)
+        new.replace(path)
+
+
+def read_table(path: str, option: str) -> tuple[list[str], np.ndarray]:
+    """Return the names and the numbers [row, column] of a CSV file; R's row names are left out."""
+    says = f"{option} {path}: expected a CSV file, a line of names and lines of numbers"
+    with refusing(says):
+        head, *lines = Path(path).read_text("utf-8-sig").splitlines()
+        names = [name.strip(' "') for name in head.split(",")]
+        numbers = np.loadtxt(lines, delimiter=",", quotechar='"', ndmin=2)
+        if numbers.shape[1] != len(names):
+            raise ValueError(f"{len(names)} names, {numbers.shape[1]} columns")
+    if any(_is_number(name) for name in names):
+        refuse(f"{says} ({head!r} is none)")
+    kept = [i for i, name in enumerate(names) if name]
+    return [names[i] for i in kept], numbers[:, kept]
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import xarray as xr
 
 from mixtures import checks, trace
-from mixtures.trace import Source
+from mixtures.source import Source, tree_of
 
 
 def stack(
@@ -112,7 +112,7 @@ def _with(
     source: Source, new: dict[str, xr.DataArray], old: Sequence[str], component_dim: str
 ) -> xr.DataTree:
     """Return a trace whose posterior has new variables in place of old ones."""
-    tree, posterior = trace.tree_of(source), trace.posterior_of(source)
+    tree, posterior = tree_of(source), trace.posterior_of(source)
     left = posterior.drop_vars(old)
     size = {v.sizes[component_dim] for v in new.values()} | (
         {left.sizes[component_dim]} if component_dim in left.dims else set())

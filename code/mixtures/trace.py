@@ -3,19 +3,14 @@
 import zlib
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
-from os import PathLike, fspath
-from pathlib import Path
-from typing import Any
-from warnings import catch_warnings
 
 import numpy as np
 import xarray as xr
 
 from mixtures import checks, doubts
+from mixtures.source import Source, tree_of
 
 type Names = str | list[str] | tuple[str, ...]
-# anything that ArviZ has, or has saved: see `tree_of`
-type Source = Any
 
 # what relabel calls the permutations it leaves in the posterior: they say nothing of the mixture
 KEPT = "permutation"
@@ -26,40 +21,6 @@ LEAST = 16
 # a variable with more numbers than this in a component (responsibilities, say) costs a diagnosis
 # much and tells it little more
 ENTRIES = 64
-
-
-def tree_of(source: Source) -> xr.DataTree:
-    """Return a trace as a DataTree, or say what it is instead (ValueError).
-
-    It may be a DataTree; its posterior; what ArviZ before 1.0 has, or any object with groups that
-    are datasets; or the path of a file, netCDF or zarr, that ArviZ saved.
-    """
-    if isinstance(source, xr.DataTree):
-        return source
-    if isinstance(source, xr.Dataset):
-        return xr.DataTree.from_dict({"posterior": source})
-    if isinstance(source, str | PathLike):
-        with opened(fspath(source)) as tree:
-            return tree.load()
-    if callable(groups := getattr(source, "groups", None)):
-        # ArviZ's InferenceData names its groups without a slash in front
-        named = {str(name): getattr(source, str(name), None) for name in groups()}
-        if "posterior" in named and all(isinstance(v, xr.Dataset) for v in named.values()):
-            return xr.DataTree.from_dict(named)
-    got = type(source).__name__
-    raise ValueError(f"tree: expected a DataTree, a Dataset or the path of a file, got {got}")
-
-
-def opened(path: str) -> xr.DataTree:
-    """Open a trace that ArviZ saved as netCDF or zarr, or say what is wrong (ValueError)."""
-    engine = "zarr" if Path(path).is_dir() else "h5netcdf"
-    try:
-        # what the writer of a file chose is no reader's concern
-        with catch_warnings(action="ignore"):
-            return xr.open_datatree(path, engine=engine)
-    except (OSError, ValueError, KeyError, TypeError, ImportError) as error:
-        says = f"expected a trace that ArviZ saved as netCDF or zarr, got {path!r} ({error})"
-        raise ValueError(f"tree: {says}") from error
 
 
 def posterior_of(source: Source) -> xr.Dataset:
@@ -144,6 +105,11 @@ def by_component(draws: xr.DataArray, component_dim: Hashable) -> np.ndarray:
     """Return draws as an array [chain, draw, component, entry], further dims being entries."""
     array = draws.transpose("chain", "draw", component_dim, ...).to_numpy()
     return array.reshape(*array.shape[:3], -1)
+
+
+def entry(name: Hashable, k: int, e: int, of: int) -> str:
+    """Return what entry `e` of component `k` is called, where there are so many."""
+    return f"{name}[{k}]" if of == 1 else f"{name}[{k}, {e}]"
 
 
 def best_draw(source: Source) -> int:

@@ -221,6 +221,55 @@ def test_a_summary_has_a_line_for_each_parameter_of_each_component(here, run):
     assert error == pytest.approx(sd / np.sqrt(ess), rel=0.1) and rhat < 1.02
 
 
+def test_the_summary_is_json_too(here, run):
+    _, said, _ = run(here, *SORT, here.with_name("out.nc"), "--summary", "--json")
+    told = json.loads(said)["parameters"]
+    assert [*told] == ["means[0]", "means[1]", "sd[0]", "sd[1]"]
+    draws = relabel.relabel(FULL, leave="z").posterior["means"].isel(component=1)
+    assert told["means[1]"]["mean"] == pytest.approx(float(draws.mean()))
+
+
+@pytest.mark.parametrize("form", ["y\n{}\n", '"","y"\n{}\n'])
+def test_memberships_are_written_of_data_in_a_file(form, here, run):
+    y = FULL["observed_data/y"].to_numpy()
+    out, shares = here.with_name("out.nc"), here.with_name("p.csv")
+    named = here.with_name("y.csv")
+    rows = y.astype(str) if form[0] == "y" else [f'"{i}",{one}' for i, one in enumerate(y)]
+    named.write_text(form.format("\n".join(rows)))
+    more = ["--sigma", "sd", "--weights", "equal", "--data", named, "--memberships", shares]
+    assert run(here, *SORT, out, *more)[0] == 0
+    head, *lines = shares.read_text().splitlines()
+    expected = relabel.memberships(load(out), y, sigma="sd", weights=[0.5, 0.5], average=True)
+    assert head == "component_0,component_1"
+    found = [[*map(float, line.split(","))] for line in lines]
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+    assert "exists; --overwrite" in run(here, *SORT, here.with_name("new.nc"), *more)[2]
+    assert not here.with_name("new.nc").exists()
+
+
+@pytest.mark.parametrize(("method", "lines", "more"), [
+    ("pra", "means,sd\n2,2\n-2,1\n", ["--var", "means", "--var", "sd"]),
+    ("ecr", "z\n" + "0\n" * 20 + "1\n" * 20, ["--allocations", "z"])])
+def test_a_pivot_comes_from_a_file(method, lines, more, here, run):
+    here.with_name("pivot.csv").write_text(lines)
+    out = here.with_name("out.nc")
+    options = ["--relabel", method, "--to", out, "--leave", "z", *more]
+    assert run(here, *options, "--pivot", here.with_name("pivot.csv"))[0] == 0
+    order = [1, -1] if method == "pra" else [-1, 1]
+    means = load(out)["posterior/means"].mean(("chain", "draw"))
+    np.testing.assert_allclose(means, order, atol=0.1)
+
+
+def test_a_table_that_is_none_is_refused(here, refused):
+    data = here.with_name("y.csv")
+    for lines, says in (
+        ("1\n2\n", "is none"), ("x,y\n1,2\n", "expected one column, got x, y"),
+        ("y\n1\ntwo\n", "could not convert"), ("x,y\n1\n", "2 names, 1 columns")):
+        data.write_text(lines)
+        assert says in refused(here, *STEPHENS[:3], here.with_name("o.nc"), "--data", data,
+                               "--sigma", "sd", "--weights", "equal")
+
+
 def text(path):
     path.write_text("means,1,2\n")
 
@@ -258,6 +307,7 @@ def test_what_is_no_trace_is_refused_by_name(kind, tmp_path, refused):
 
 SORT = ["--leave", "z", "--relabel", "order", "--to"]
 ORDER = [*SORT, "out.nc"]
+PRA = ["--leave", "z", "--relabel", "pra", "--to", "out.nc", "--pivot"]
 STEPHENS = ["--relabel", "stephens", "--to", "out.nc", "--sigma", "sd"]
 USAGE = {
     "variable": (
@@ -271,12 +321,23 @@ USAGE = {
     "allocations": (
         [*ORDER, "--allocations", "y"], "--allocations: expected a variable of the posterior"),
     "data": (
-        [*STEPHENS, "--data", "x"], "--data: expected a variable of observed_data (y), got 'x'"),
+        [*STEPHENS, "--data", "x"],
+        "--data: expected a variable of observed_data (y) or a CSV file, got 'x'"),
     "sigma": ([*STEPHENS, "--sigma", "0"], "--sigma: expected positive"),
     "no sigma": ([*STEPHENS[:4]], "--sigma: the posterior has no 'sigma'; expected"),
     "no weights": (STEPHENS, "--weights: the posterior has no 'weights'; expected"),
     "weights": ([*STEPHENS, "--weights", "sd"], "--weights: expected numbers >= 0 that sum to 1"),
-    "data for another": ([*ORDER, "--data", "y"], "--data: expected only with --relabel stephens"),
+    "data for another": (
+        [*ORDER, "--data", "y"], "--data: expected only with --relabel stephens or --memberships"),
+    "pivot for another": (
+        [*ORDER, "--pivot", "p.csv"], "--pivot: expected only with --relabel pra or ecr"),
+    "no pivot": ([*PRA, "p.csv"], "--pivot p.csv: expected a CSV file, a line of names and"),
+    "raw memberships": (["--memberships", "p.csv"], "--memberships: expected only with --relabel"),
+    "memberships elsewhere": (
+        [*ORDER, "--memberships", "p.txt"],
+        "--memberships p.txt: expected a name that ends in .csv"),
+    "memberships without scales": (
+        [*ORDER, "--memberships", "p.csv"], "--sigma: the posterior has no 'sigma'; expected"),
     "summary of raw draws": (["--summary"], "--summary: expected only with --relabel"),
     "option": (["--no-such-option"], "unrecognized arguments: --no-such-option"),
 }

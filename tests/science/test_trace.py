@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import xarray as xr
 from mixtures import doubts, relabel, reshape, switching, trace
+from mixtures.source import tree_of
 from numpy.testing import assert_allclose, assert_array_equal
 
 CD = ("chain", "draw")
@@ -67,7 +68,7 @@ def test_a_file_that_is_no_trace_is_refused(tmp_path):
     (tmp_path / "notes.nc").write_text("none")
     for path in ("notes.nc", "nowhere.nc"):
         with pytest.raises(ValueError, match="^tree: expected a trace that ArviZ saved"):
-            trace.tree_of(tmp_path / path)
+            tree_of(tmp_path / path)
 
 
 # what may have labels and is not touched
@@ -175,6 +176,10 @@ def test_labels_from_one_and_whole_floats_are_relabelled(first, kind):
     found = posterior(z=((*CD, "obs"), (Z + first).astype(kind)))
     new = relabel.relabel(found, allocations="z").posterior["z"]
     assert (new == np.arange(6) % 3 + first).all() and new.dtype == kind
+    for method, pivot in (("ecr-iterative", {}), ("ecr", {"pivot": np.arange(6) % 3 + first})):
+        new = relabel.relabel(found, method, allocations="z", **pivot).posterior
+        assert (new["z"] == new["z"][0, 0]).all() and new["z"].dtype == kind
+    assert_allclose(new["means"].mean(CD), RIGHT, atol=0.05)
 
 
 def test_a_variable_for_each_component_is_stacked():

@@ -93,11 +93,19 @@ def apply_to_allocations(z: ArrayLike, perm: ArrayLike) -> np.ndarray:
 
 def _relabelled(z: np.ndarray, perm: np.ndarray) -> np.ndarray:
     """Return labels [draw, n] relabelled, that may be whole floats and count from 0 or from 1."""
-    # as Stan has them, whose generated quantities ArviZ reads as floats
-    whole = z.astype(np.intp) if z.dtype.kind == "f" and (z == np.round(z)).all() else z
-    first = int(whole.size > 0 and whole.dtype.kind in "iu" and whole.max() == perm.shape[1])
-    new: np.ndarray = apply_to_allocations(whole - first, perm).astype(z.dtype)
+    whole, first = from_zero(z, perm.shape[1])
+    new: np.ndarray = apply_to_allocations(whole, perm).astype(z.dtype)
     return np.asarray(new + z.dtype.type(first))
+
+
+def from_zero(z: np.ndarray, n_component: int) -> tuple[np.ndarray, int]:
+    """Return labels as integers that count from 0, and from where they counted before.
+
+    Stan counts from 1, and ArviZ reads its generated quantities as floats. What is no label stays.
+    """
+    whole = z.astype(np.intp) if z.dtype.kind == "f" and (z == np.round(z)).all() else z
+    first = int(whole.size > 0 and whole.dtype.kind in "iu" and whole.max() == n_component)
+    return whole - first if first else whole, first
 
 
 def _as_permutation(perm: ArrayLike) -> np.ndarray:

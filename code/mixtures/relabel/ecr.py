@@ -46,9 +46,9 @@ def ecr(z: ArrayLike, pivot: ArrayLike, *, components: int | None = None) -> np.
 
 def ecr_of_trace(asked: Request) -> Fit:
     """Return the permutations of a trace, by its first allocations; mismatches left."""
-    z = asked.labels()
-    pivot = z[asked.best_draw()] if asked.pivot is None else asked.pivot
-    return _to_pivot(z, pivot, asked.n_component)
+    z, first = asked.labels()
+    given = z[asked.best_draw()] if asked.pivot is None else np.asarray(asked.pivot) - first
+    return _to_pivot(z, given, asked.n_component)
 
 
 def _to_pivot(z: ArrayLike, pivot: object, components: int | None) -> Fit:
@@ -102,7 +102,7 @@ def ecr_iterative(
 
 def ecr_iterative_of_trace(asked: Request) -> Fit:
     """Return the permutations of a trace, by its first allocations; mismatches left."""
-    return _to_agreement(asked.labels(), asked.n_component, asked.max_iterations)
+    return _to_agreement(asked.labels()[0], asked.n_component, asked.max_iterations)
 
 
 def _to_agreement(z: ArrayLike, components: int | None, max_iterations: int) -> Fit:

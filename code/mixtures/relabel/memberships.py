@@ -9,7 +9,8 @@ from numpy.typing import ArrayLike
 from mixtures import checks, trace
 from mixtures.relabel.assignment import blocks
 from mixtures.relabel.parameters import Parameters, some
-from mixtures.trace import Names, Source
+from mixtures.source import Source
+from mixtures.trace import Names
 
 type LogDensity = Callable[[np.ndarray, Mapping[str, np.ndarray]], np.ndarray]
 type Given = str | ArrayLike | None

@@ -18,7 +18,8 @@ from mixtures.relabel.order import order_of_trace
 from mixtures.relabel.pra import pra_of_trace
 from mixtures.relabel.request import Pivot, Request
 from mixtures.relabel.stephens import stephens_of_trace
-from mixtures.trace import KEPT, Names, Source
+from mixtures.source import Source, tree_of
+from mixtures.trace import KEPT, Names
 
 
 class Method(NamedTuple):
@@ -73,8 +74,8 @@ def relabel(
         None.
     pivot : array_like or mapping, optional
         For "pra" shape [component, parameter], or arrays [component, ...] by name of variable; for
-        "ecr" the labels [n]. If None, that of the draw with the highest log density in the sample
-        statistics.
+        "ecr" the labels [n], counted as the draws' are. If None, that of the draw with the highest
+        log density in the sample statistics.
     probabilities : str or xarray.DataArray, optional
         For "stephens": variable of the posterior, or result of `memberships`; dims chain, draw, one
         more, and the component's.
@@ -107,7 +108,7 @@ def relabel(
         dim with as many entries as there are components, or one fewer, or holds whole numbers up to
         that, or is a share. Or if "order" goes by the first of several entries unasked.
     """
-    tree = trace.tree_of(tree)
+    tree = tree_of(tree)
     posterior, dims = trace.posterior_of(tree), checks.names(component_dim, "component_dim")
     chosen = METHODS[checks.choice(method, "method", METHODS)]
     for name, value in (("pivot", pivot), ("probabilities", probabilities)):

@@ -9,6 +9,7 @@ import xarray as xr
 from numpy.typing import ArrayLike
 
 from mixtures import trace
+from mixtures.relabel.apply import from_zero
 from mixtures.trace import Names
 
 type Pivot = ArrayLike | Mapping[Any, ArrayLike]
@@ -54,15 +55,16 @@ class Request:
         array = trace.by_component(found, own[0])
         return array.reshape(-1, *array.shape[2:])
 
-    def labels(self) -> np.ndarray:
-        """Return the draws of the first of the allocations [draw, n]."""
+    def labels(self) -> tuple[np.ndarray, int]:
+        """Return the draws of the first of the allocations [draw, n], and the first label."""
         if not self.allocations:
             raise ValueError(
                 "allocations: expected the name of a variable, for this method goes by it"
             )
         found = trace.variable(self.posterior, self.allocations[0], "allocations")
         chains, draws = trace.sizes(found)
-        return found.transpose("chain", "draw", ...).to_numpy().reshape(chains * draws, -1)
+        array = found.transpose("chain", "draw", ...).to_numpy().reshape(chains * draws, -1)
+        return from_zero(array, self.n_component)
 
     def best_draw(self) -> int:
         """Return the index of the draw with the highest log density."""

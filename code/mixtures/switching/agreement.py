@@ -3,7 +3,7 @@
 A quantity is a triple: its name, its kind and its draws [chain, draw].
 """
 
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import combinations
 
 import numpy as np
@@ -14,7 +14,7 @@ from scipy.stats import chi2, rankdata
 
 from mixtures.relabel.apply import permute
 from mixtures.switching.thresholds import STANDARD, Thresholds
-from mixtures.trace import Trace
+from mixtures.trace import Trace, entry
 
 type Quantity = tuple[str, str, np.ndarray]
 
@@ -24,12 +24,8 @@ DISTANCES = 10
 
 def raw_labels(trace: Trace) -> list[Quantity]:
     """Return each entry of each component, under the labels as they are."""
-    return [(_name(n, k, e, v), "raw labels", v[:, :, k, e])
+    return [(entry(n, k, e, v.shape[3]), "raw labels", v[:, :, k, e])
             for n, v in trace.values.items() for k in range(v.shape[2]) for e in range(v.shape[3])]
-
-
-def _name(name: Hashable, k: int, e: int, array: np.ndarray) -> str:
-    return f"{name}[{k}]" if array.shape[3] == 1 else f"{name}[{k}, {e}]"
 
 
 def label_free(trace: Trace, permutation: np.ndarray) -> list[Quantity]:
@@ -44,7 +40,7 @@ def label_free(trace: Trace, permutation: np.ndarray) -> list[Quantity]:
         for kind, array in (
             ("sorted", np.sort(v, axis=2)), ("relabelled", permute(v, permutation)),
         ):
-            found += [(f"{kind} {_name(name, k, e, v)}", kind, array[:, :, k, e])
+            found += [(f"{kind} {entry(name, k, e, n_entry)}", kind, array[:, :, k, e])
                       for k in range(n_component) for e in range(n_entry)]
         total = v.sum(axis=2)
         found += [

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 import xarray as xr
 
 from mixtures import trace
+from mixtures.source import Source
 from mixtures.switching import words
 from mixtures.switching.evidence import gather
 from mixtures.switching.thresholds import STANDARD, Thresholds
 from mixtures.switching.verdict import verdict
-from mixtures.trace import Names, Source
+from mixtures.trace import Names
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,9 +34,9 @@ class Diagnosis:
     numbers : xarray.Dataset
         By quantity: ``rhat``, bulk ``ess`` (draws), ``alarm`` (the R-hat above which chance is no
         excuse), ``kind``. By chain: ``mode``, ``switches``, ``sound`` (agrees with the others about
-        what has no labels) and, if recorded, ``divergences``. ``permutation`` [chain, draw,
-        component] (which component of the draw takes this place) and ``overlap`` [component, other]
-        (share of draws). Empty where the trace allows none.
+        what has no labels) and, if recorded, ``log_density`` (its mean, nats) and ``divergences``.
+        ``permutation`` [chain, draw, component] (which component of the draw takes this place) and
+        ``overlap`` [component, other] (share of draws). Empty where the trace allows none.
     """
 
     verdict: str

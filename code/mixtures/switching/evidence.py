@@ -57,6 +57,9 @@ class Evidence:
         Where chains disagree about what has no labels, if they do.
     left_out : tuple of str
         Chains without which the others agree.
+    densities : tuple of float
+        If chains disagree about what has no labels, and the log density is recorded: its mean in
+        each of them, nats.
     separate : int
         If chains disagree, but not on what any one of several entries says by itself: how many
         entries there are. Each may have a mixture of its own.
@@ -85,6 +88,7 @@ class Evidence:
     still: tuple[str, ...] = ()
     worst: Worst | None = None
     left_out: tuple[str, ...] = ()
+    densities: tuple[float, ...] = ()
     separate: int = 0
     divergences: int = 0
     too_many: bool = False
@@ -137,6 +141,7 @@ def gather(trace: Trace, thresholds: Thresholds) -> tuple[Evidence, xr.Dataset]:
         worst=_worst(failing, scores), separate=_separate(trace, failing, thresholds),
         divergences=divergences, too_many=bool(too_many), place=place, switches=switches,
         left_out=_of(chains, ~sound) if failing and sound.sum() >= 2 else (), split=_split(modes),
+        densities=tuple(_densities(trace)) if failing else (),
         twins=tuple((j, k) for j, k in pairs if found.twins[j, k]),
         empty=empty, rare=rare,
         overlaps=tuple(one for one in overlaps if one[1] >= thresholds.overlap))
@@ -207,6 +212,12 @@ def _divergences(trace: Trace, free: Sequence[agreement.Quantity]) -> tuple[int,
     return int(there.sum()), f"{free[most][0]} is {side}" if together else ""
 
 
+def _densities(trace: Trace) -> list[float]:
+    """Return the mean log density of each chain, if it is recorded."""
+    density = trace.log_density.get("log density")
+    return [] if density is None else [float(mean) for mean in density.mean(axis=1)]
+
+
 def _of(chains: tuple[str, ...], some: np.ndarray) -> tuple[str, ...]:
     return tuple(chains[c] for c in np.flatnonzero(some))
 
@@ -267,6 +278,8 @@ def _numbers(
         numbers[name] = "chain", values
     numbers["permutation"] = ("chain", "draw", "component"), found.permutation
     numbers["overlap"] = ("component", "other"), found.overlap
+    if densities := _densities(trace):
+        numbers["log_density"] = "chain", densities
     if trace.diverged is not None:
         numbers["divergences"] = "chain", trace.diverged.sum(axis=1)
     numbers.attrs["split"] = "-".join(map(str, _split(found.mode)))

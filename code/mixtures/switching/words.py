@@ -108,6 +108,7 @@ def evidence(verdict: str, seen: Evidence, numbers: xr.Dataset) -> list[str]:
     by_chain = [", ".join(map(str, numbers[name].to_numpy())) for name in ("switches", "mode")]
     return [
         *failures(seen)[verdict in (NOT, NOT_ONLY) :],
+        *_densities(seen),
         *_rhats(numbers),
         f"Switches by chain: {by_chain[0]}. Mode by chain: {by_chain[1]}.",
         *_collapses(seen),
@@ -133,6 +134,13 @@ def failures(seen: Evidence) -> list[str]:
     if seen.too_many:
         lines.append(f"{_diverged(seen)}: the sampler has missed some part of the posterior.")
     return lines
+
+
+def _densities(seen: Evidence) -> list[str]:
+    if not seen.densities:
+        return []
+    listed = ", ".join(f"{mean:.1f}" for mean in seen.densities)
+    return [f"Mean log density by chain: {listed}."]
 
 
 def _few_divergences(seen: Evidence) -> list[str]:
