@@ -100,13 +100,17 @@ def test_what_the_table_of_forms_says_to_type_runs(line):
         "means": ((*draws, "state"), rng.normal(size=(4, 50, 3))),
         "P": ((*draws, "state", "next"), rng.dirichlet([1, 1, 1], (4, 50, 3)))})
     groups = ((*draws, "group", "component"), rng.normal(size=(4, 50, 5, 2)))
+    first, second = (
+        xr.Dataset({"means": ((*draws, "component"), rng.normal([-5, 0, 5], size=(4, 50, 3)))})
+        for _ in range(2))
     names = {
         "tree": anything(), "hmm": hmm, "groups": xr.Dataset({"means": groups}), "stats": stats,
         "relabel": relabel, "reshape": reshape, "switching": switching, "y": rng.poisson(9, 7),
-        "xy": rng.normal(size=(7, 2)), "truth": [5.0, 9.0, 14.0]}
+        "xy": rng.normal(size=(7, 2)), "truth": [5.0, 9.0, 14.0],
+        "first": first, "second": second}
     with catch_warnings(action="ignore", category=UserWarning):
         assert eval(line, names) is not None
 
 
 def test_all_rows_of_the_table_of_forms_are_run():
-    assert len(TYPE.findall(PAGE.read_text("utf-8"))) == 11
+    assert len(TYPE.findall(PAGE.read_text("utf-8"))) == 13

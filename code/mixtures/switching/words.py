@@ -67,10 +67,10 @@ TABLE = {
         "{collapse} {agree}.",
         "Try fewer components, or a prior that keeps weights from zero.",
         "beyond.html#collapse"),
-    NOT: Row("{failure} Labels cannot explain it.", _REPAIR, "beyond.html#going-wrong"),
+    NOT: Row("{failure} Labels cannot explain it.", _REPAIR, "practice.html#not-switching"),
     NOT_ONLY: Row(
         "{failure} The labels differ too, but that is not all.",
-        _REPAIR, "beyond.html#going-wrong"),
+        _REPAIR, "practice.html#not-switching"),
     UNKNOWN: Row(
         "{doubt}",
         "Sample at least 4 chains of 500 finite draws, then diagnose again.",
