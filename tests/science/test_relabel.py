@@ -1,6 +1,7 @@
 """Relabelling a whole trace: all that has labels goes along; memberships; and what is refused."""
 
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -276,6 +277,27 @@ def test_memberships_by_precisions_and_of_regressions():
     assert_allclose(found, right, rtol=1e-10)
     with pytest.raises(ValueError, match="^x: expected as many"):
         relabel.memberships(posterior, y[:3], means="line", precision="tau", weights=w)
+
+
+RECOVERED = {
+    "gaussian": lambda tree, y: relabel.memberships(tree, y),
+    "poisson": lambda tree, y: relabel.memberships(
+        tree, y, lambda y, theta: poisson.logpmf(y, theta["rate"])),
+    "regression": lambda tree, y: relabel.memberships(
+        tree.assign(line=tree["slope"] * xr.DataArray(np.linspace(-2, 2, 10), dims="obs")), y,
+        means="line", sigma=0.5)}
+
+
+@pytest.mark.parametrize("family", RECOVERED)
+def test_memberships_are_those_that_pymc_extras_recovers(family):
+    """The file has the memberships of its draws by another package: traces/recovered.py."""
+    path = Path(__file__).with_name("traces") / "recovered.nc"
+    with xr.open_datatree(path, engine="h5netcdf") as tree:
+        known = tree[family].to_dataset().load()
+    p = RECOVERED[family](known.drop_vars("y"), known["y"].to_numpy())
+    assert float(p.std()) > 0.1
+    assert_allclose(p.transpose("chain", "draw", "obs", "component"),
+                    np.exp(known["lp_z"]), atol=1e-12)
 
 
 @pytest.mark.parametrize("shared", [False, True])
