@@ -63,7 +63,4 @@ document.addEventListener("DOMContentLoaded", () => {
   for (const button of document.querySelectorAll("[data-action]")) {
     button.addEventListener("click", actions[button.dataset.action]);
   }
-  const search = document.querySelector(".bd-search-container input");
-  search?.focus();
-  search?.select();
 });

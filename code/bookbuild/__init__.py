@@ -7,20 +7,20 @@ prints, ``takeaway`` makes notebooks, EPUB and PDF; `checkout` is what all of th
 
 from bookbuild import checkout
 from bookbuild.execute import cache, run
-from bookbuild.pages import bundle, figures, formulas, head, ledger, mend, sentences
+from bookbuild.pages import bundle, figures, formulas, head, ledger, mend, search, sentences
 from bookbuild.takeaway import notebooks, printed
 
 # what happens in a build, in its order
 EVENTS = {
     "config-inited": [cache.choose, checkout.add_links, bundle.prepare],
-    "builder-inited": [notebooks.gather],
+    "builder-inited": [search.without_index, notebooks.gather],
     "env-get-outdated": [ledger.borrowers],
     "env-before-read-docs": [run.prepare],
     "doctree-read": [sentences.join],
     "env-updated": [sentences.refuse],
     "doctree-resolved": [ledger.fill, mend.set_minus],
     "html-page-context": [figures.reserve, mend.mend, head.describe],
-    "build-finished": [figures.shorten, head.write, mend.tidy, notebooks.publish],
+    "build-finished": [figures.shorten, head.write, search.write, notebooks.publish],
 }
 # and before or after all others: what locks the build, and what works on what the theme has added
 APART = [

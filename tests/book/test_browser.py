@@ -233,18 +233,6 @@ def test_mark_opens_what_was_measured_and_closes_it_by_touch_and_by_keyboard(bro
         assert listener.errors == []
 
 
-def test_search_finds_a_chapter(browser, server):
-    with opened(browser, "light") as (page, listener):
-        page.goto(f"{server}/search.html")
-        assert page.evaluate("document.activeElement.name") == "q"
-        assert page.evaluate("Boolean(document.activeElement.closest('.bd-search-container'))")
-        page.goto(f"{server}/search.html?q=barrier")
-        result = page.locator("#search-results li a").first
-        result.wait_for()
-        assert "/book/" in result.evaluate("(one) => one.href")
-        assert listener.errors == []
-
-
 def test_buttons_print_copy_and_fill_the_screen(browser, server):
     with opened(browser, "light") as (page, listener):
         page.add_init_script("window.print = () => { window.printed = true; };")

@@ -1,6 +1,5 @@
 """The press's functions one by one: faults, the cache, links, and the table of claims."""
 
-import json
 import os
 import re
 import shutil
@@ -9,7 +8,7 @@ import subprocess
 import pytest
 from bookbuild import checkout as press
 from bookbuild.execute import cache, faults
-from bookbuild.pages import ledger, mend, sentences
+from bookbuild.pages import ledger, sentences
 from checkout import ROOT
 from docutils import nodes
 
@@ -71,20 +70,6 @@ def test_outputs_are_kept_without_what_no_run_can_repeat():
     assert shown["data"]["text/plain"] == "<pandas.Styler>"
     names = set(re.findall(r'T_\w+?(?=[_" ])', shown["data"]["text/html"]))
     assert len(names) == 1 and "T_shirt" in shown["data"]["text/html"]
-
-
-def test_search_index_is_in_order_and_forgets_words():
-    one = {
-        "alltitles": {"B": [[1, "b"]], "A": [[0, "a"]]}, "indexentries": {}, "objects": {},
-        "titleterms": {"b": 1}, "docnames": ["x", "y"]}
-    other = dict(reversed(one.items()))
-    other["alltitles"] = dict(reversed(one["alltitles"].items()))
-    written = [
-        f"Search.setIndex({json.dumps(index | {'terms': terms})})"
-        for index, terms in ((one, {"old": [], "bell": [1, 0]}), (other, {"bell": [0, 1]}))]
-    assert mend.tidied(written[0]) == mend.tidied(written[1])
-    assert "old" not in mend.tidied(written[0])
-    assert mend.tidied(mend.tidied(written[0])) == mend.tidied(written[0])
 
 
 # The name of the cache

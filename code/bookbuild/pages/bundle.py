@@ -18,8 +18,6 @@ PRESS = Path(__file__).resolve().parents[1]
 # what the theme's templates would load by themselves, before and after the files Sphinx knows of
 THEME_STYLES = ["basic.css", "styles/pydata-sphinx-theme.css"]
 THEME_SCRIPTS = ["scripts/bootstrap.js", "scripts/pydata-sphinx-theme.js"]
-# only the search page needs these
-APART = ["searchtools.js", "language_data.js"]
 NAME = re.compile(r"[\w-]+")
 SELECTOR = re.compile(r"[.#]([A-Za-z_][\w-]*)")
 FONT_FACE = re.compile(r"@font-face\s*\{[^}]*\}")
@@ -41,7 +39,7 @@ def prepare(app, config):
 def gather(app, pagename, templatename, context, doctree):
     """Take a page's style sheets and scripts from it, and note them for the bundle."""
     if app.builder.name == "html":
-        # scripts without a file set options of a search as one types, which the book has not
+        # scripts without a file set options of a search that the book has not
         for kind, noted in app.bookbuild_files.items():
             files = [str(file.filename) for file in context[kind] if file.filename]
             noted.update(dict.fromkeys(name.removeprefix("_static/") for name in files))
@@ -61,8 +59,7 @@ def bundle(app, exception):
             if sheet.name != "book.css":
                 sheet.unlink()
         return
-    styles, scripts = [*THEME_STYLES, *css], [name for name in js if name not in APART]
-    scripts += THEME_SCRIPTS
+    styles, scripts = [*THEME_STYLES, *css], [*js, *THEME_SCRIPTS]
     # the leading semicolon keeps one file's "use strict" from ruling the others
     code = "".join(f";\n{(static / name).read_text('utf-8')}" for name in scripts)
     pages = [page for page in Path(app.outdir).rglob("*.html") if static not in page.parents]

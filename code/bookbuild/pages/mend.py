@@ -1,8 +1,6 @@
-"""What Sphinx, pandas and pybtex write, put right: for eyes, screen readers and the search."""
+"""What Sphinx, pandas and pybtex write, put right: for eyes and screen readers."""
 
-import json
 import re
-from pathlib import Path
 
 from docutils import nodes
 
@@ -15,7 +13,6 @@ MENDS = [
     (re.compile(r'<dl>((?:\s*<dd><em class="sig-param">.*?</em>,</dd>)+)\s*</dl>'),
      lambda found: f'<ul class="sig-params">{re.sub("<(/?)dd>", r"<\1li>", found[1])}</ul>'),
 ]
-INDEX = "Search.setIndex("
 
 
 def set_minus(app, doctree, docname):
@@ -31,26 +28,3 @@ def mend(app, pagename, templatename, context, doctree):
     if "body" in context:
         for pattern, better in MENDS:
             context["body"] = pattern.sub(better, context["body"])
-
-
-def tidy(app, exception):
-    """Put the search index in order."""
-    if exception is None and app.builder.name == "html":
-        index = Path(app.outdir) / "searchindex.js"
-        written = index.read_text("utf-8")
-        if (better := tidied(written)) != written:
-            index.write_text(better, "utf-8")
-
-
-def tidied(written):
-    """Return Sphinx's search index in order, and without words that no page has any more.
-
-    Sphinx adds the words of a page when it prints it, and never takes one away.
-    """
-    index = json.loads(written.removeprefix(INDEX).removesuffix(")"))
-    for kind in ("alltitles", "indexentries", "objects", "terms", "titleterms"):
-        for word, at in list(index[kind].items()):
-            index[kind][word] = sorted(at, key=str) if isinstance(at, list) else at
-            if at == []:
-                del index[kind][word]
-    return f"{INDEX}{json.dumps(index, sort_keys=True, separators=(',', ':'))})"
