@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import xarray as xr
 from mixtures import relabel, reshape, switching, trace
@@ -26,18 +27,10 @@ NUMBERED = ["mu_dim_0", "sigma_dim_0", "theta_dim_0"]
 
 
 @cache
-def table(name):
-    """Return the columns of a CSV file by their names."""
-    head, *_ = (TRACES / name).read_text().splitlines()
-    rows = np.loadtxt(TRACES / name, delimiter=",", skiprows=1)
-    return dict(zip(head.split(","), rows.T, strict=True))
-
-
 def brms():
     """Return the draws as brms names them."""
-    return xr.Dataset({
-        name: (CD, column.reshape(2, 100)) for name, column in table("brms.csv").items()
-        if not name.startswith(".")})
+    rows = pd.read_csv(TRACES / "brms.csv", index_col=[".chain", ".iteration"])
+    return rows.rename_axis(["chain", "draw"]).to_xarray()
 
 
 BY_BRMS = {
