@@ -128,8 +128,6 @@ def test_stans_labels_are_told_of():
         relabel.relabel(TRACES / "cmdstan.nc", var_name="mu", component_dim=NUMBERED)
 
 
-@pytest.mark.xfail(
-    strict=True, raises=ValueError, reason="ECR takes neither labels from 1 nor whole floats")
 @pytest.mark.parametrize("method", ["ecr", "ecr-iterative"])
 def test_stans_labels_are_what_ecr_goes_by(method):
     new = relabel.relabel(
