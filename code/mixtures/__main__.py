@@ -84,6 +84,8 @@ def _add_options(command: argparse.ArgumentParser) -> None:
         help="a trace that ArviZ saved: a netCDF file or a zarr directory")
     add("--var", **repeated, help="variable to diagnose (means); repeatable")
     add("--dim", **repeated, help="dim of the components (component); --relabel takes several")
+    add("--stack", metavar="NEW=NAME,NAME", action="append", default=[],
+        help="make one variable of those that there are for each component; repeatable")
     add("--relabel", metavar="METHOD", choices=relabel.METHODS,
         help=f"one of {methods}; order and stephens go by the first --var, pra by all")
     add("--to", metavar="OUT", type=Path,
@@ -122,7 +124,7 @@ def _diagnose(args: argparse.Namespace) -> int:
     tree = files.read(args)
     found = _diagnosis(tree, args)
     if not args.json:
-        print(found)
+        print(files.by_options(str(found)))
     status = STATUS[found.verdict]
     parameters: Summary = {}
     if args.relabel:
@@ -210,9 +212,7 @@ def _relabelled(tree: xr.DataTree, args: argparse.Namespace) -> tuple[xr.DataTre
                               allocations=args.allocations, parameter=args.parameter,
                               pivot=pivot, probabilities=p, leave=args.leave)
     for warning in caught:
-        says = str(warning.message)
-        for argument in ("component_dim", "allocations", "parameter"):
-            says = says.replace(argument, files.OPTIONS[argument])
+        says = files.by_options(str(warning.message))
         print(f"{PROG}: warning: {says} (or --leave)", file=sys.stderr)
     return new, bool(caught)
 

@@ -11,13 +11,32 @@ import numpy as np
 import xarray as xr
 
 DRAWS = ("chain", "draw")
-STACK = ("if there is a variable for each component, make them one:"
-         ' reshape.stack(tree, means=["mu1", "mu2"])')
+# numbers that sum to one do so within this: files have six digits, and some samplers 32 bits
+SUM = 1e-5
+
+
+def stacked(names: Sequence[str] = ("mu1", "mu2")) -> str:
+    """Return what to type where there is a variable for each component."""
+    stem = re.sub(r"\W", "", re.sub(r"\d+", "", names[0], count=1)).strip("_") or "parameter"
+    return ("if there is a variable for each component, make them one:"
+            f" reshape.stack(tree, {stem}={[*names]})")
+
+
+def unnamed(posterior: xr.Dataset) -> str:
+    """Return what to type, for the names there are, where no variable has a dim of components."""
+    scalars = [str(name) for name, v in posterior.data_vars.items() if {*v.dims} == {*DRAWS}]
+    found = [names for count in (2, 3, 4, 5) for names in _families(scalars, count)]
+    return f"; {stacked(found[0])}" if found else ""
 
 
 def pairs(posterior: xr.Dataset, dims: Sequence[str]) -> dict[Hashable, str]:
     """Return what to say of variables with one dim of components, and another that may be one."""
-    said = {}
+    said: dict[Hashable, str] = {}
+    for names in _families(_shares(posterior, dims), posterior.sizes[dims[0]]):
+        rows = [str(name) for name in names]
+        said[rows[0]] = (f"and {', '.join(rows[1:])} are shares, one for each component; if they"
+                         " are rows of one matrix, make them one, and name both dims:"
+                         f" reshape.stack(tree, 'state', P={rows})")
     for name, v in posterior.data_vars.items():
         own = [dim for dim in dims if dim in v.dims]
         other = _alike(posterior, v, dims) if len(own) == 1 else None
@@ -37,7 +56,7 @@ def of_others(
     others = {name: v for name, v in posterior.data_vars.items()
               if {*DRAWS} <= {*v.dims} and not {*dims} & {*v.dims} and name not in allocations}
     families = _families([str(name) for name in others], count)
-    said = [f"{', '.join(names)} stay as they are; {STACK}" for names in families]
+    said = [f"{', '.join(names)} stay as they are; {stacked(names)}" for names in families]
     known = {name for names in families for name in names}
     for name, v in others.items():
         why = "" if name in known else _doubt(posterior, v, dims, count)
@@ -93,18 +112,25 @@ def _share(v: xr.DataArray) -> bool:
 
 def _weighted(posterior: xr.Dataset, dims: Sequence[str]) -> bool:
     """Tell whether a variable of all components sums to one, and so has their weights already."""
-    return any(
-        len(v.dims) == 3 and v.dtype.kind == "f" and bool((abs(v.sum(own) - 1) < 1e-6).all())
-        for v in posterior.data_vars.values() if (own := [dim for dim in dims if dim in v.dims]))
+    return bool(_shares(posterior, dims))
+
+
+def _shares(posterior: xr.Dataset, dims: Sequence[str]) -> list[str]:
+    """Return the variables that are numbers for each component, which sum to one."""
+    return [
+        str(name) for name, v in posterior.data_vars.items()
+        if len(v.dims) == 3 and v.dtype.kind == "f" and (own := [d for d in dims if d in v.dims])
+        and bool((abs(v.sum(own) - 1) < SUM).all())]
 
 
 def _families(names: Sequence[str], count: int) -> list[list[str]]:
-    """Return names that differ by a number alone, as many as there are components."""
+    """Return names that differ by one number alone, as many as there are components."""
     found = defaultdict(list)
     for name in names:
-        if at := re.fullmatch(r"(.*?\D)(\d+)\]?", name):
-            found[at[1]].append((int(at[2]), name))
-    sorts = [sorted(several) for several in found.values()]
+        for at in re.finditer(r"\d+", name):
+            rest = name[: at.start()], name[at.end():]
+            found[rest].append((int(at[0]), name))
+    sorts = [sorted(several) for (before, _), several in found.items() if before]
     return [
         [name for _, name in several] for several in sorts
         if [number for number, _ in several] in ([*range(count)], [*range(1, count + 1)])

@@ -1,6 +1,7 @@
 """Saved traces, as the terminal command reads and writes them: what is wrong with one is a line."""
 
 import os
+import re
 import sys
 import tempfile
 from argparse import Namespace
@@ -14,7 +15,7 @@ from warnings import catch_warnings
 import numpy as np
 import xarray as xr
 
-from mixtures import trace
+from mixtures import reshape, trace
 from mixtures.extras import needs
 from mixtures.source import opened
 
@@ -66,6 +67,17 @@ def check_out(args: Namespace, option: str, suffixes: Sequence[str]) -> None:
             refuse(f"--{option} {path}: {says}")
 
 
+def by_options(text: str) -> str:
+    """Return a text with the options in place of the arguments that it speaks of."""
+    text = re.sub(
+        r"reshape\.stack\(tree,\s+(\w+)=\[([^]]*)\]\)",
+        lambda at: f"--stack {at[1]}={re.sub(r"[',\s]+", ',', at[2]).strip(',')}", text)
+    for argument in ("component_dim", "allocations", "parameter"):
+        text = re.sub(rf"\b{argument}=", f"{OPTIONS[argument]} ", text)
+        text = re.sub(rf"\bin {argument}\b", f"in {OPTIONS[argument]}", text)
+    return text
+
+
 @contextmanager
 def refusing(says: str, kind: type[Exception] = Exception) -> Iterator[None]:
     """Turn an error into a line, with the names of options in place of those of arguments."""
@@ -74,7 +86,7 @@ def refusing(says: str, kind: type[Exception] = Exception) -> Iterator[None]:
     except kind as error:
         why = getattr(error, "strerror", None) or str(error) or type(error).__name__
         name, _, rest = why.partition(": ")
-        refuse(f"{OPTIONS[name]}: {rest}" if name in OPTIONS else f"{says} ({why})")
+        refuse(by_options(f"{OPTIONS[name]}: {rest}" if name in OPTIONS else f"{says} ({why})"))
 
 
 def read(args: Namespace) -> xr.DataTree:
@@ -84,12 +96,25 @@ def read(args: Namespace) -> xr.DataTree:
         # says what is wrong with the file itself in fewer words than an engine does
         os.listdir(args.trace) if args.trace.is_dir() else args.trace.open("rb").close()
         with opened(str(args.trace)) as tree:
-            return _asked_for(tree, args).load()
+            whole = _asked_for(tree, args).load()
+    return _stacked(whole, args)
+
+
+def _stacked(tree: xr.DataTree, args: Namespace) -> xr.DataTree:
+    """Return the trace with one variable of those that it has for each component, if asked for."""
+    for text in args.stack:
+        name, sign, parts = text.partition("=")
+        if not (name and sign and parts):
+            refuse(f"--stack: expected NEW=NAME,NAME,..., got {text!r}")
+        with refusing(f"--stack {text}", ValueError):
+            tree = reshape.stack(tree, args.dim[0], **{name: parts.split(",")})
+    return tree
 
 
 def _asked_for(tree: xr.DataTree, args: Namespace) -> xr.DataTree:
     """Return the trace, or what its diagnosis looks at, for the rest may be large."""
-    trace.n_component(trace.posterior_of(tree), args.dim)
+    if not args.stack:
+        trace.n_component(trace.posterior_of(tree), args.dim)
     if args.relabel:
         return tree
     groups = ("posterior", "sample_stats", "log_likelihood")

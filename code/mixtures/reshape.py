@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import xarray as xr
 
-from mixtures import checks, trace
+from mixtures import checks, doubts, trace
 from mixtures.source import Source, tree_of
 
 
@@ -44,7 +44,7 @@ def stack(
     new = {}
     for name, parts in variables.items():
         parts = checks.names(parts, name)
-        found = [trace.variable(posterior, part, name) for part in parts]
+        found = [_with_dims_of(name, trace.variable(posterior, part, name)) for part in parts]
         if len({(v.dims, v.shape) for v in found}) > 1:
             dims = "; ".join(f"{part}: {v.dims}" for part, v in zip(parts, found, strict=True))
             raise ValueError(f"{name}: expected variables with the same dims, got {dims}")
@@ -101,11 +101,19 @@ def complete(
     rest = 1 - first.sum(component_dim)
     if last is not None:
         rest = xr.full_like(rest, last)
-    elif float(rest.min()) < -1e-6:
+    elif float(rest.min()) < -doubts.SUM:
         says = f"expected shares that sum to 1 or less, but {name!r} exceeds it; is there a last?"
         raise ValueError(f"name: {says}")
     whole = xr.concat([first, rest], component_dim, coords="minimal", compat="override")
     return _with(source, {new or name: whole}, [name], component_dim)
+
+
+def _with_dims_of(name: str, part: xr.DataArray) -> xr.DataArray:
+    """Return a variable whose dims are numbered for another: theta1_dim_0 is theta_dim_0."""
+    own = f"{part.name}_dim_"
+    new = {dim: f"{name}_dim_{str(dim).removeprefix(own)}" for dim in part.dims
+           if str(dim).startswith(own)}
+    return part.drop_vars(new, errors="ignore").rename(new)
 
 
 def _with(

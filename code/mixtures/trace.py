@@ -74,7 +74,7 @@ def n_component(posterior: xr.Dataset, dims: Sequence[str]) -> int:
     for dim in dims:
         if dim not in others:
             says = f"expected dims of the posterior ({listed(others)}), got {dim!r}"
-            raise ValueError(f"component_dim: {says}")
+            raise ValueError(f"component_dim: {says}{doubts.unnamed(posterior)}")
     counts = {posterior.sizes[dim] for dim in dims}
     if len(counts) > 1 or 0 in counts:
         got = dict(posterior.sizes)
@@ -195,7 +195,7 @@ def _check(posterior: xr.Dataset, name: str, component_dim: str) -> None:
     found = variable(posterior, name, "var_name", ())
     if {*found.dims} == {"chain", "draw"}:
         says = f"expected {name!r} to have a dim of components, got one number in each draw"
-        raise ValueError(f"var_name: {says}; {doubts.STACK}")
+        raise ValueError(f"var_name: {says}{doubts.unnamed(posterior) or '; ' + doubts.stacked()}")
     for dim in ("chain", "draw"):
         if dim not in found.dims:
             says = f"expected {name!r} to have dims chain and draw, got {found.dims}"
@@ -231,7 +231,10 @@ def _log_density(tree: xr.DataTree, shape: tuple[int, int]) -> np.ndarray | None
     too, plus a kinetic energy of its own.
     """
     stats = group(tree, "sample_stats")
-    fit = (_of_draws(stats[name], shape) for name in DENSITIES if name in stats)
+    # draws that came as a table have theirs among the parameters
+    places = (there[name] for there in (stats, group(tree, "posterior")) for name in DENSITIES
+              if name in there)
+    fit = (_of_draws(density, shape) for density in places)
     density = next((density for density in fit if density is not None), None)
     energy = _of_draws(stats["energy"], shape) if "energy" in stats else None
     if density is None or energy is None or not np.isfinite([density, energy]).all():

@@ -1,15 +1,20 @@
 """The recipe of the page for practitioners, run as it stands there on unseen data."""
 
 import re
+import shutil
 from functools import cache
+from types import SimpleNamespace
 from warnings import catch_warnings
 
 import numpy as np
+import pandas as pd
 import pymc as pm
 import pytest
 import xarray as xr
 from checkout import ROOT
 from mixtures import data, relabel, reshape, switching
+from mixtures.source import tree_of
+from mixtures.trace import posterior_of
 from scipy import stats
 
 PAGE = ROOT / "book" / "practice.md"
@@ -89,6 +94,40 @@ def anything():
     return xr.Dataset(variables)
 
 
+# what stands on the page, by tool: a trace that the tool left, and the truth of its means
+BY_TOOL = re.compile(
+    r"^```python\n(.*?named = relabel\.relabel\(.*?)^```$", re.MULTILINE | re.DOTALL)
+TRACES = ROOT / "tests/science/traces"
+
+
+def kept(name):
+    """Return what a tool left, as ArviZ's reader of that tool returned it."""
+    return lambda fit: tree_of(TRACES / name)
+
+
+@pytest.mark.parametrize("code", BY_TOOL.findall(
+    PAGE.read_text("utf-8").split("### By tool")[1].split("### By form")[0]))
+def test_what_is_typed_by_tool_names_the_components_of_a_real_trace(code, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(TRACES / "brms.csv", "draws.csv")
+    numbered = posterior_of(TRACES / "numpyro.nc")
+    cluster = numbered.rename({dim: "cluster" for dim in numbered.dims if dim == "mu_dim_0"})
+    readers = SimpleNamespace(
+        from_cmdstanpy=kept("cmdstan.nc"), from_numpyro=kept("numpyro.nc"))
+    there = {"az": readers, "pd": pd, "fit": None, "mcmc": None, "tree": cluster[["mu"]],
+             "relabel": relabel, "reshape": reshape, "switching": switching}
+    with catch_warnings(action="error"):
+        exec(code, there)
+    mu = posterior_of(there["named"])["mu"]
+    assert np.abs(mu.mean(("chain", "draw")) - [-2.04, 2.67]).max() < 0.15
+    assert float((np.diff(mu.mean("draw"), axis=1) > 4).mean()) == 1
+
+
+def test_all_tools_are_tried():
+    page = PAGE.read_text("utf-8").split("### By tool")[1].split("### By form")[0]
+    assert len(BY_TOOL.findall(page)) == page.count("```python") == 4
+
+
 TYPE = re.compile(
     r"^\| [^|`]*(?:`[^`]*`[^|`]*)?\| `((?:relabel|reshape|switching)\.[^`]*)`", re.MULTILINE)
 
@@ -99,6 +138,9 @@ def test_what_the_table_of_forms_says_to_type_runs(line):
     hmm = xr.Dataset({
         "means": ((*draws, "state"), rng.normal(size=(4, 50, 3))),
         "P": ((*draws, "state", "next"), rng.dirichlet([1, 1, 1], (4, 50, 3)))})
+    rows = xr.Dataset({
+        f"theta{k}": ((*draws, f"theta{k}_dim_0"), rng.dirichlet([1, 1], (4, 50)))
+        for k in (1, 2)})
     groups = ((*draws, "group", "component"), rng.normal(size=(4, 50, 5, 2)))
     first, second = (
         xr.Dataset({"means": ((*draws, "component"), rng.normal([-5, 0, 5], size=(4, 50, 3)))})
@@ -107,10 +149,10 @@ def test_what_the_table_of_forms_says_to_type_runs(line):
         "tree": anything(), "hmm": hmm, "groups": xr.Dataset({"means": groups}), "stats": stats,
         "relabel": relabel, "reshape": reshape, "switching": switching, "y": rng.poisson(9, 7),
         "xy": rng.normal(size=(7, 2)), "truth": [5.0, 9.0, 14.0],
-        "first": first, "second": second}
+        "first": first, "second": second, "rows": rows}
     with catch_warnings(action="ignore", category=UserWarning):
         assert eval(line, names) is not None
 
 
 def test_all_rows_of_the_table_of_forms_are_run():
-    assert len(TYPE.findall(PAGE.read_text("utf-8"))) == 13
+    assert len(TYPE.findall(PAGE.read_text("utf-8"))) == 14

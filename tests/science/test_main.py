@@ -69,7 +69,7 @@ VERDICTS = {
     UNKNOWN: (trace(means=TWO[:1]), 4),
 }
 FULL = full()
-FOUND = f"{switching.diagnose(FULL)}\n"
+FOUND = f"{switching.diagnose(FULL)}\n".replace("allocations=", "--allocations ")
 
 def quiet():
     """Let zarr write what its format does not specify: its pull request 2556 says so."""

@@ -187,7 +187,7 @@ ROWS = [
     ("pivot", lambda v: relabel.ecr(Z, v), (Z[0, :2], [0, 1, 2], Z, Z[0] * 1.0)),
     ("max_iterations", lambda v: relabel.ecr_iterative(Z, max_iterations=v), (0, 1.5)),
     ("max_iterations", lambda v: relabel.stephens(P, max_iterations=v), (0, 1.5)),
-    ("p", relabel.stephens, (P[0], P[:0], OFF, P + 2e-6, NEGATIVE, P * NAN, P + INF, [[["a"]]])),
+    ("p", relabel.stephens, (P[0], P[:0], OFF, P + 2e-5, NEGATIVE, P * NAN, P + INF, [[["a"]]])),
     # a whole trace
     ("tree", relabel.relabel,
      (None, xr.DataTree(), xr.DataTree(DATASET), tree(DATASET.isel(draw=[])))),

@@ -6,7 +6,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike
 
-from mixtures import checks, trace
+from mixtures import checks, doubts, trace
 from mixtures.relabel.assignment import blocks
 from mixtures.relabel.parameters import Parameters, some
 from mixtures.source import Source
@@ -168,8 +168,10 @@ def _weights(theta: Parameters, weights: Given) -> np.ndarray:
     if w.shape[2] == 1 < theta.n_component:
         says = "expected a number for each component, got one for all; see reshape.complete"
         raise ValueError(f"weights: {says}")
-    if not (w >= 0).all() or np.abs(w.sum(axis=2) - 1).max() > 1e-6:
-        raise ValueError("weights: expected numbers >= 0 that sum to 1 over the components")
+    off = np.abs(w.sum(axis=2) - 1).max()
+    if not (w >= 0).all() or off > doubts.SUM:
+        says = "expected numbers >= 0 that sum to 1 over the components"
+        raise ValueError(f"weights: {says}, got a sum that is off by {off:.2g}")
     return w
 
 
@@ -196,7 +198,7 @@ def _probabilities(log_p: np.ndarray, w: np.ndarray, shape: tuple[int, ...]) -> 
 
 
 def draw_allocations(
-    p: xr.DataArray, seed: int, *, component_dim: str = "component"
+    p: xr.DataArray, seed: int, *, component_dim: str | None = None
 ) -> xr.DataArray:
     """Draw an allocation of each observation, from its membership probabilities.
 
@@ -206,8 +208,8 @@ def draw_allocations(
         Probabilities, as `memberships` returns them.
     seed : int
         Of the random generator, at least 0.
-    component_dim : str
-        The dim that counts the components.
+    component_dim : str, optional
+        The dim that counts the components; if None, ``component``, or else the last of `p`.
 
     Returns
     -------
@@ -222,12 +224,15 @@ def draw_allocations(
     """
     if not isinstance(p, xr.DataArray):
         raise ValueError(f"p: expected a DataArray, got {type(p).__name__}")
+    if component_dim is None:
+        component_dim = "component" if "component" in p.dims else str(p.dims[-1])
     if component_dim not in p.dims:
         says = f"expected one of the dims {p.dims} of p, got {component_dim!r}"
         raise ValueError(f"component_dim: {says}")
     last = p.transpose(..., component_dim)
     flat = last.to_numpy().reshape(-1, last.shape[-1])
-    if flat.size == 0 or not (flat.min() >= 0 and np.abs(flat.sum(axis=1) - 1).max() <= 1e-6):
+    off = np.abs(flat.sum(axis=1) - 1)
+    if flat.size == 0 or not (flat.min() >= 0 and off.max() <= doubts.SUM):
         says = f"expected probabilities that sum to 1 over {component_dim!r}, at least one of them"
         raise ValueError(f"p: {says}")
     rng = checks.generator(seed)

@@ -64,7 +64,8 @@ class Parameters(Mapping[str, np.ndarray]):
         found = trace.variable(self.posterior, value, name)
         dims = ("chain", "draw", self.component_dim, self.obs_dim)
         if not {*found.dims} <= {*dims}:
-            says = f"expected no dims beside {dims}, but {value!r} has {found.dims}"
+            says = (f"expected no dims beside {dims}, but {value!r} has {found.dims}; one that"
+                    " counts the components has to be named in component_dim")
             raise ValueError(f"{name}: {says}")
         return checks.finite(checks.numbers(self[value], name), name)
 

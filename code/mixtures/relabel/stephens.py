@@ -5,7 +5,7 @@ import xarray as xr
 from numpy.typing import ArrayLike
 from scipy.special import xlogy
 
-from mixtures import checks, trace
+from mixtures import checks, doubts, trace
 from mixtures.relabel.alternation import Fit, iterate
 from mixtures.relabel.apply import permute
 from mixtures.relabel.assignment import blocks, cheapest, paid
@@ -106,7 +106,7 @@ def _as_probabilities(p: ArrayLike) -> np.ndarray:
         raise ValueError(f"p: expected probabilities, got {array.min()}")
     for rows in blocks(len(array), array[0].size):
         off = np.abs(array[rows] @ np.ones(array.shape[2]) - 1).max()
-        if not off <= 1e-6:
+        if not off <= doubts.SUM:
             says = "expected each point's probabilities to sum to 1"
             raise ValueError(f"p: {says}, got a sum that is off by {off:.2g}")
     return array

@@ -20,6 +20,8 @@ type Quantity = tuple[str, str, np.ndarray]
 
 # at most so many of the distances between components, from the smallest to the largest
 DISTANCES = 10
+# a sum that moves by less than this share of what its parts do is a constant, rounded
+ROUNDING = 1e-4
 
 
 def raw_labels(trace: Trace) -> list[Quantity]:
@@ -43,9 +45,11 @@ def label_free(trace: Trace, permutation: np.ndarray) -> list[Quantity]:
             found += [(f"{kind} {entry(name, k, e, n_entry)}", kind, array[:, :, k, e])
                       for k in range(n_component) for e in range(n_entry)]
         total = v.sum(axis=2)
+        # weights sum to one, but for rounding: to single precision, or to the digits of a file
+        told = np.ptp(total, axis=(0, 1)) > ROUNDING * np.ptp(v, axis=(0, 1)).max(axis=0)
         found += [
             (f"sum of {name}" + f"[{e}]" * (n_entry > 1), "sums", total[:, :, e])
-            for e in range(n_entry)
+            for e in np.flatnonzero(told)
         ]
         pairs = list(combinations(range(n_component), 2))
         far = np.sort([np.linalg.norm(v[:, :, j] - v[:, :, k], axis=2) for j, k in pairs], axis=0)
