@@ -117,6 +117,8 @@ def test_chapter_has_the_shape_of_a_chapter(page):
     assert front["kernelspec"]["name"] == "python3"
     assert front["jupytext"]["text_representation"]["format_name"] == "myst"
     assert text.count(f'plots.begin("{page.stem}")') == 1
+    first = CELL.search(text)[0]
+    assert "code_prompt_show: Setup" in first or "remove-cell" in first, "imports are folded"
     headings = re.findall(r"^(#+) (.+)$", prose(text), re.MULTILINE)
     assert [title for level, title in headings if level == "#"] == [headings[0][1]]
     assert ("##", "In practice") in headings or page.stem == "practice"
