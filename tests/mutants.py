@@ -20,6 +20,8 @@ NEAR = {
     "relabel/stephens":
         "assignment data permutations refusals",
     "relabel/apply relabel/memberships relabel/methods relabel/request": "refusals relabel",
+    "doubts reshape source": "origins trace",
+    "relabel/agreement switching/fits": "fits",
     "switching/agreement switching/evidence switching/labels switching/verdict switching/words "
     "trace":
         "agreement diagnosis labels refusals switching",
