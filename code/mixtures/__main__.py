@@ -100,7 +100,7 @@ def _add_options(command: argparse.ArgumentParser) -> None:
     add("--allocations", **repeated, default=[],
         help="variable that holds labels, to relabel too; ecr goes by the first; repeatable")
     add("--leave", **repeated, default=[],
-        help="variable without labels, of which not to warn; repeatable")
+        help="variable without labels but those of --dim, of which not to ask; repeatable")
     add("--parameter", metavar="ENTRY", type=int,
         help="for order: which entry of --var, from 0, if it has several")
     add("--pivot", metavar="CSV",
@@ -198,7 +198,7 @@ def _check_options(args: argparse.Namespace) -> None:
 
 def _diagnosis(tree: xr.DataTree, args: argparse.Namespace) -> switching.Diagnosis:
     with refusing(f"{args.trace}: cannot be diagnosed", ValueError):
-        return switching.diagnose(tree, args.var, args.dim)
+        return switching.diagnose(tree, args.var, args.dim, leave=args.leave)
 
 
 def _relabelled(tree: xr.DataTree, args: argparse.Namespace) -> tuple[xr.DataTree, bool]:

@@ -44,7 +44,7 @@ def pairs(posterior: xr.Dataset, dims: Sequence[str]) -> dict[Hashable, str]:
             both = [*dims, other]
             said[name] = (f"has another dim, {other!r}, with as many entries as there are"
                           " components; if that counts them too, as in a transition matrix, say"
-                          f" component_dim={both}")
+                          f" component_dim={both}; if not, say leave={name!r}")
     return said
 
 

@@ -72,7 +72,7 @@ def by_options(text: str) -> str:
     text = re.sub(
         r"reshape\.stack\(tree,\s+(\w+)=\[([^]]*)\]\)",
         lambda at: f"--stack {at[1]}={re.sub(r"[',\s]+", ',', at[2]).strip(',')}", text)
-    for argument in ("component_dim", "allocations", "parameter"):
+    for argument in ("component_dim", "allocations", "parameter", "leave"):
         text = re.sub(rf"\b{argument}=", f"{OPTIONS[argument]} ", text)
         text = re.sub(rf"\bin {argument}\b", f"in {OPTIONS[argument]}", text)
     return text

@@ -159,7 +159,9 @@ class Trace:
     notes: tuple[str, ...] = ()
 
 
-def read(source: Source, var_name: Names, component_dim: Names) -> Trace:
+def read(
+    source: Source, var_name: Names, component_dim: Names, leave: Names = ()
+) -> Trace:
     """Return the `Trace` of any ArviZ-like object, or say by name what is wrong (ValueError)."""
     names, dims = checks.names(var_name, "var_name"), checks.names(component_dim, "component_dim")
     if isinstance(source, xr.DataArray):
@@ -174,7 +176,8 @@ def read(source: Source, var_name: Names, component_dim: Names) -> Trace:
     asked = {"chain", "draw", first}
     others = [name for name, v in posterior.data_vars.items()
               if name not in (*names, KEPT) and asked <= {*v.dims}]
-    doubtful = doubts.pairs(whole, dims)
+    asked_of = whole.drop_vars(checks.names(leave, "leave", empty=True), errors="ignore")
+    doubtful = doubts.pairs(asked_of, dims)
     values: dict[Hashable, np.ndarray] = {}
     notes = []
     for name in (*names, *others):
@@ -184,7 +187,7 @@ def read(source: Source, var_name: Names, component_dim: Names) -> Trace:
             values[name] = array.astype(float)
         if doubt:
             notes.append(f"{name} {'' if name in names else 'is left out: it '}{doubt}")
-    notes += doubts.of_others(whole, dims)
+    notes += doubts.of_others(asked_of, dims)
     chains, shape = posterior["chain"].to_numpy(), sizes(posterior[names[0]])
     densities, diverged = _densities(tree, shape), _divergences(tree, shape)
     return Trace(values, names, chains, densities, diverged, tuple(notes))

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import xarray as xr
-from mixtures import relabel, switching
+from mixtures import files, relabel, switching
 from mixtures.__main__ import PROG, STATUS, main
 from mixtures.switching import BETWEEN, COLLAPSED, NONE, NOT, NOT_ONLY, OVERLAPPING, UNKNOWN, WITHIN
 from zarr.errors import ZarrUserWarning
@@ -69,7 +69,7 @@ VERDICTS = {
     UNKNOWN: (trace(means=TWO[:1]), 4),
 }
 FULL = full()
-FOUND = f"{switching.diagnose(FULL)}\n".replace("allocations=", "--allocations ")
+FOUND = f"{files.by_options(str(switching.diagnose(FULL)))}\n"
 
 def quiet():
     """Let zarr write what its format does not specify: its pull request 2556 says so."""
@@ -179,7 +179,8 @@ def test_relabelling_is_that_of_the_module(method, tmp_path, run):
     status, said, err = run(saved, "--relabel", method, "--to", out, *options)
     expected = relabel.relabel(FULL, method, **arguments)
     assert_same(load(out), expected)
-    assert (status, err) == (0, "") and said.startswith(FOUND)
+    found = switching.diagnose(FULL, leave=arguments.get("leave", ()))
+    assert (status, err) == (0, "") and said.startswith(f"{files.by_options(str(found))}\n")
     _, wrote = said.split("\n\n")
     assert wrote.startswith(f"Wrote {out}, relabelled by {method}.\nNo sign of switching. ")
     assert contents(tmp_path).items() >= before.items() and {*tmp_path.iterdir()} == {saved, out}

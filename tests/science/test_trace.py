@@ -107,6 +107,8 @@ def test_what_may_have_labels_is_told_with_what_to_type(name):
     assert sum(says in line for line in lines) == 1
     with warnings.catch_warnings(action="error"):
         relabel.relabel(found, leave=[*variables])
+    told = switching.diagnose(found, leave=[*variables])
+    assert not any(says in line for line in told.evidence)
 
 
 @pytest.mark.parametrize("variables", [
@@ -115,6 +117,22 @@ def test_what_may_have_labels_is_told_with_what_to_type(name):
 def test_what_has_no_labels_is_not_told_of(variables):
     with warnings.catch_warnings(action="error"):
         relabel.relabel(posterior(**variables))
+
+
+def test_a_reader_who_says_that_an_axis_counts_something_else_has_it_looked_at():
+    rng = np.random.default_rng(0)
+    weights, tables = rng.dirichlet([30, 30, 30], (4, 500)), rng.dirichlet([9, 3, 1], (4, 500, 3))
+    for k in range(3):
+        tables[:, :, k] = np.roll(tables[:, :, k], k, axis=-1)
+    for c, turn in enumerate(TURNS):
+        weights[c], tables[c] = weights[c][:, turn], tables[c][:, turn]
+    found = xr.Dataset({
+        "weights": ((*CD, "class"), weights), "tables": ((*CD, "class", "answer"), tables)})
+    asked = switching.diagnose(found, "weights", "class")
+    assert "if not, say leave='tables'" in asked.evidence[-1]
+    assert asked.verdict != switching.BETWEEN, "the weights alone overlap"
+    answered = switching.diagnose(found, "weights", "class", leave="tables")
+    assert answered.verdict == switching.BETWEEN
 
 
 def test_other_coordinates_tell_that_a_dim_counts_something_else():

@@ -82,7 +82,8 @@ def relabel(
     max_iterations : int
         For the iterative methods.
     leave : str or list of str
-        Variables that have no labels, whatever they look like: no warning of them.
+        Variables that have no labels besides those that `component_dim` counts, whatever they look
+        like: no warning of them.
 
     Returns
     -------

@@ -88,7 +88,7 @@ class Diagnosis:
 
 def diagnose(
     tree: Source, var_name: Names = "means", component_dim: Names = "component", *,
-    thresholds: Thresholds = STANDARD,
+    leave: Names = (), thresholds: Thresholds = STANDARD,
 ) -> Diagnosis:
     """Tell label switching from its look-alikes, in a trace of any mixture.
 
@@ -120,6 +120,9 @@ def diagnose(
     component_dim : str or list of str
         The dim that counts the components, of which there are two or more; several if each variable
         has its own, or one has two, as a transition matrix, whose diagonal is looked at.
+    leave : str or list of str
+        Variables that have no labels besides those that `component_dim` counts, whatever they look
+        like: nothing is asked of them. Such as annotators' tables, with as many answers as classes.
     thresholds : Thresholds
         Where the lines are drawn.
 
@@ -132,7 +135,7 @@ def diagnose(
     ValueError
         If a variable or a dim is missing, or there are fewer than two components or sixteen draws.
     """
-    read = trace.read(tree, var_name, component_dim)
+    read = trace.read(tree, var_name, component_dim, leave)
     seen, numbers = gather(read, thresholds)
     found = verdict(seen)
     if numbers:
