@@ -177,6 +177,14 @@ def test_no_filler(page):
     assert [found[0] for found in re.finditer(filler, text, re.IGNORECASE)] == []
 
 
+def test_no_caption_names_a_shade_that_a_dark_page_turns_round():
+    for page in PAGES:
+        text = page.read_text("utf-8")
+        captions = re.findall(r"^    caption: \|\n((?:^      .*\n)+)", text, re.MULTILINE)
+        shades = re.compile(r"\b(black|white|dark|darker|pale)\b", re.IGNORECASE)
+        assert [found[0] for found in map(shades.search, captions) if found] == [], page.name
+
+
 def test_no_chapter_imports_the_press():
     """Outputs are kept when the press is edited, so none may depend on it."""
     for page in PAGES:
