@@ -14,6 +14,13 @@
   const words = (text) => plain(text).match(/[\p{L}\p{N}]+(?:\.\p{N}+)?/gu) ?? [];
   const stem = (word) => (word.length > 4 ? word.replace(/(?:ing|ed|es|s)$/, "") : word);
 
+  // what readers say for what the book says
+  const SAME = {
+    gmm: "gaussian mixture", unimodal: "mode", multimodal: "modes", bimodal: "modes", ess: "effective draws", mixing: "effective draws chains",
+    treedepth: "divergences", stuck: "chains disagree", different: "disagree", export: "file csv", dirichlet: "stick", dp: "stick", rater: "annotators",
+  };
+  const meant = (query) => [query, ...words(query).map((word) => SAME[word] ?? "")].join(" ").trim();
+
   let index;
   const ready = () => (index ??= Promise.all([load("minisearch/minisearch.js"), load("sections.js")]).then(() => {
     const made = new MiniSearch({
@@ -31,7 +38,7 @@
   // all words first; where too few sections have all of them, some; and a question once, not its section too
   const find = (made, query) => {
     const all = made.search(query, { combineWith: "AND" });
-    const found = all.length < 3 ? [...all, ...made.search(query)] : all;
+    const found = all.length < 3 ? [...all, ...made.search(meant(query))] : all;
     return [...new Map(found.toReversed().map((one) => [one.title.split("? ")[0].replace(/\?$/, ""), one])).values()].toReversed();
   };
 

@@ -133,14 +133,17 @@ def _diagnose(args: argparse.Namespace) -> int:
         # nothing is written before all of it is there
         files.write(new, args)
         if shares is not None:
-            names = [f"{args.dim[0]}_{k}" for k in range(shares.shape[1])]
-            files.write_table(names, shares, args, "memberships")
+            names = ["obs", *(f"component_{k}" for k in range(shares.shape[1]))]
+            numbered = np.column_stack([np.arange(len(shares)), shares])
+            files.write_table(names, numbered, args, "memberships")
         found = _diagnosis(new, args)
         status = STATUS[found.verdict] or int(doubtful)
         parameters = _summary(new, args.dim) if args.summary else {}
         if not args.json:
-            print(f"\nWrote {args.to}, relabelled by {args.relabel}.")
-            print(textwrap.fill(f"{found.verdict.capitalize()}. {found.summary}", 79))
+            by = f"{args.relabel} of {args.var[0]}" if args.relabel == "order" else args.relabel
+            print(f"\nWrote {args.to}, relabelled by {by}.")
+            told = f"{found.verdict.capitalize()}. {found.summary}"
+            print(textwrap.fill(told, 79, break_on_hyphens=False))
         if parameters and not args.json:
             print(*_lines(parameters), sep="\n")
     if args.json:
@@ -198,7 +201,8 @@ def _check_options(args: argparse.Namespace) -> None:
 
 def _diagnosis(tree: xr.DataTree, args: argparse.Namespace) -> switching.Diagnosis:
     with refusing(f"{args.trace}: cannot be diagnosed", ValueError):
-        return switching.diagnose(tree, args.var, args.dim, leave=args.leave)
+        known = [*args.leave, *args.allocations]
+        return switching.diagnose(tree, args.var, args.dim, leave=known)
 
 
 def _relabelled(tree: xr.DataTree, args: argparse.Namespace) -> tuple[xr.DataTree, bool]:

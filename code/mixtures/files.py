@@ -72,9 +72,13 @@ def by_options(text: str) -> str:
     text = re.sub(
         r"reshape\.stack\(tree,\s+(\w+)=\[([^]]*)\]\)",
         lambda at: f"--stack {at[1]}={re.sub(r"[',\s]+", ',', at[2]).strip(',')}", text)
+    text = re.sub(r"or numbers if known \(\[[^)]*\)", "or equal", text)
     for argument in ("component_dim", "allocations", "parameter", "leave"):
-        text = re.sub(rf"\b{argument}=", f"{OPTIONS[argument]} ", text)
         text = re.sub(rf"\bin {argument}\b", f"in {OPTIONS[argument]}", text)
+        for at in re.finditer(rf"\b{argument}=(\[[^]]*\]|'[^']*'|\w+)", text):
+            # a list is the option several times
+            typed = (f"{OPTIONS[argument]} {value}" for value in re.findall(r"[\w.-]+", at[1]))
+            text = text.replace(at[0], " ".join(typed))
     return text
 
 

@@ -77,8 +77,8 @@ def n_component(posterior: xr.Dataset, dims: Sequence[str]) -> int:
             raise ValueError(f"component_dim: {says}{doubts.unnamed(posterior)}")
     counts = {posterior.sizes[dim] for dim in dims}
     if len(counts) > 1 or 0 in counts:
-        got = dict(posterior.sizes)
-        raise ValueError(f"component_dim: expected dims of one size, not 0, got {got}")
+        got = {dim: posterior.sizes[dim] for dim in dims}
+        raise ValueError(f"component_dim: expected dims of one size, of 1 or more, got {got}")
     return counts.pop()
 
 
@@ -118,7 +118,8 @@ def best_draw(source: Source) -> int:
     density = _log_density(tree, sizes(posterior_of(tree)))
     if density is None or np.isnan(density).all():
         names = ", ".join(DENSITIES)
-        says = f"expected one, for the sample statistics have no log density ({names})"
+        says = (f"expected one, for the sample statistics have no log density ({names}); a draw"
+                ' that you trust will do, as in pivot={"mu": tree.posterior["mu"].values[0, 0]}')
         raise ValueError(f"pivot: {says}")
     return int(np.nanargmax(density))
 
@@ -149,6 +150,8 @@ class Trace:
         Which draws diverged.
     notes : tuple of str
         What was left out, and what may have labels and was not looked at.
+    relabelled : bool
+        Whether `mixtures.relabel.relabel` made it.
     """
 
     values: dict[Hashable, np.ndarray]
@@ -157,6 +160,7 @@ class Trace:
     log_density: dict[str, np.ndarray] = field(default_factory=dict)
     diverged: np.ndarray | None = None
     notes: tuple[str, ...] = ()
+    relabelled: bool = False
 
 
 def read(
@@ -176,7 +180,10 @@ def read(
     asked = {"chain", "draw", first}
     others = [name for name, v in posterior.data_vars.items()
               if name not in (*names, KEPT) and asked <= {*v.dims}]
-    asked_of = whole.drop_vars(checks.names(leave, "leave", empty=True), errors="ignore")
+    kept = whole[KEPT].attrs if KEPT in whole else {}
+    # what has been relabelled with the components needs no question
+    known = *checks.names(leave, "leave", empty=True), *kept.get("allocations", "").split(", ")
+    asked_of = whole.drop_vars(known, errors="ignore")
     doubtful = doubts.pairs(asked_of, dims)
     values: dict[Hashable, np.ndarray] = {}
     notes = []
@@ -190,7 +197,7 @@ def read(
     notes += doubts.of_others(asked_of, dims)
     chains, shape = posterior["chain"].to_numpy(), sizes(posterior[names[0]])
     densities, diverged = _densities(tree, shape), _divergences(tree, shape)
-    return Trace(values, names, chains, densities, diverged, tuple(notes))
+    return Trace(values, names, chains, densities, diverged, tuple(notes), "method" in kept)
 
 
 def _check(posterior: xr.Dataset, name: str, component_dim: str) -> None:

@@ -23,7 +23,7 @@ ALLOWED = {
     r"\d+[ ,]000 (draws|steps|of tuning)\b": "a setting of a sampler",
     r"\blog 2\b": "a constant has a name",
     r"PyMC \d+(\.\d+)+( to \d+(\.\d+)+)?": "a version is a name",
-    r"R-hat( of my four chains)? is( near)? 1\.5,? or 1\.7\b": "what a reader saw at home",
+    r"R-hat( of my chains)? is( near)? 1\.5,? or 1\.7\b": "what a reader saw at home",
     r"My R-hat is 1\.53\. Is it broken": "what a reader saw at home, in a heading",
     r"R-hat 1\.53 again": "the same, met once more",
     r"182\.41 for the unordered model and 178\.72 for the ordered one": "quoted, with its source",

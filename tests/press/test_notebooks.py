@@ -117,7 +117,7 @@ def test_roles_are_words():
     said = plain("{glue:text}`low:.2f`, {glue:text}`ordering.md::many:,`", numbers)
     assert said == "−0.46, 12,345"
     assert plain("{term}`modes <mode>`, {term}`mode`") == "modes, mode"
-    assert plain("{numref}`fig-data` and {eq}`eq-likelihood`") == "Figure 2 and (2)"
+    assert plain("{numref}`fig-data` and {eq}`eq-likelihood`") == "Figure 4 and (2)"
     assert plain("{cite:t}`vehtari2021`; {cite}`stephens2000,redner1984`") == (
         "Vehtari *et al.* [2021]; [Stephens, 2000; Redner and Walker, 1984]")
     for what, text in (("role {doc}", "`mixture`"), ("directive {note}", "\nMind.\n:::")):

@@ -179,10 +179,11 @@ def test_relabelling_is_that_of_the_module(method, tmp_path, run):
     status, said, err = run(saved, "--relabel", method, "--to", out, *options)
     expected = relabel.relabel(FULL, method, **arguments)
     assert_same(load(out), expected)
-    found = switching.diagnose(FULL, leave=arguments.get("leave", ()))
+    left = arguments.get("leave", arguments.get("allocations", ()))
+    found, by = switching.diagnose(FULL, leave=left), " of means" * (method == "order")
     assert (status, err) == (0, "") and said.startswith(f"{files.by_options(str(found))}\n")
     _, wrote = said.split("\n\n")
-    assert wrote.startswith(f"Wrote {out}, relabelled by {method}.\nNo sign of switching. ")
+    assert wrote.startswith(f"Wrote {out}, relabelled by {method}{by}.\nNo sign of switching. ")
     assert contents(tmp_path).items() >= before.items() and {*tmp_path.iterdir()} == {saved, out}
     assert run(out)[0] == 0 and switching.diagnose(load(out)["posterior/means"]).verdict == NONE
 
@@ -241,8 +242,8 @@ def test_memberships_are_written_of_data_in_a_file(form, here, run):
     assert run(here, *SORT, out, *more)[0] == 0
     head, *lines = shares.read_text().splitlines()
     expected = relabel.memberships(load(out), y, sigma="sd", weights=[0.5, 0.5], average=True)
-    assert head == "component_0,component_1"
-    found = [[*map(float, line.split(","))] for line in lines]
+    assert head == "obs,component_0,component_1"
+    found = [[*map(float, line.split(",")[1:])] for line in lines]
     np.testing.assert_allclose(found, expected, atol=1e-5)
     assert "exists; --overwrite" in run(here, *SORT, here.with_name("new.nc"), *more)[2]
     assert not here.with_name("new.nc").exists()

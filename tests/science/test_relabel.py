@@ -117,7 +117,8 @@ def test_everything_in_a_trace_is_relabelled_alike(way):
     assert kept.attrs["method"] == arguments["method"]
     assert kept.attrs["converged"] == 1 and kept.attrs["iterations"] >= 1
     objective = set() if way == "order" else {"objective"}
-    assert set(kept.attrs) == {"description", "method", "converged", "iterations"} | objective
+    always = {"description", "method", "converged", "iterations", "allocations"}
+    assert set(kept.attrs) == always | objective
     assert {type(v) for v in kept.attrs.values()} <= {int, float, str}
 
 

@@ -34,8 +34,10 @@ def write(app, exception):
         page = (Path(app.outdir) / address).read_text("utf-8")
         found += entries(page, address)
     sections = json.dumps(found, ensure_ascii=False, separators=(",", ":"))
-    code = f"globalThis.bookSections = {sections};\n"
-    checkout.write(Path(app.outdir) / "_static" / "sections.js", code.encode())
+    code = f"globalThis.bookSections = {sections};\n".encode()
+    path = Path(app.outdir) / "_static" / "sections.js"
+    if not path.exists() or path.read_bytes() != code:
+        checkout.write(path, code)
 
 
 def entries(page, address):

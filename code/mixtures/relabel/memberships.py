@@ -88,7 +88,7 @@ def memberships(
     shape = (theta.n_draw, len(x), count)
     p = np.zeros(shape[1:]) if average else np.empty(shape)
     for rows, block in theta.in_blocks():
-        log_p = np.asarray(log_density(np.expand_dims(x, 1), block))
+        log_p = _of_block(log_density, x, block)
         size = (rows.stop - rows.start, *shape[1:])
         found = _probabilities(log_p, some(w, rows), size)
         if average:
@@ -100,6 +100,18 @@ def memberships(
     coords = {name: c for name, c in theta.posterior.coords.items()
               if {*c.dims} <= {*kept} and c.sizes.get(obs_dim, len(x)) == len(x)}
     return xr.DataArray(array, coords, kept, "memberships", {"labels": labels})
+
+
+def _of_block(
+    log_density: LogDensity, x: np.ndarray, block: Mapping[str, np.ndarray]
+) -> np.ndarray:
+    """Return log densities [draw, n, component] of some draws, or say what they failed on."""
+    try:
+        return np.asarray(log_density(np.expand_dims(x, 1), block))
+    except ValueError as error:
+        says = (f"failed on observations of shape {[*x.shape]} ({error}); of one number each, x has"
+                " shape [n]")
+        raise ValueError(f"log_density: {says}") from error
 
 
 def multivariate_normal(

@@ -91,8 +91,8 @@ def relabel(
         Its posterior has a new variable ``permutation``, dims (chain, draw, `component_dim`), whose
         entry k is the component that k was before any relabelling: relabelled once more,
         permutations are composed. Its attributes: ``method``, ``iterations``, ``converged`` (0 or
-        1), ``objective`` (as the method documents it; not for "order") of the last, and ``after``
-        (the methods before, if any).
+        1), ``objective`` (as the method documents it; not for "order") and ``allocations`` (if any)
+        of the last, and ``after`` (the methods before, if any).
 
     Raises
     ------
@@ -127,6 +127,8 @@ def relabel(
     perm = fit.perm.reshape(*trace.sizes(posterior), count)
     record: dict[str, str | float] = {
         "method": method, "iterations": fit.iterations, "converged": int(fit.converged)}
+    if labelled:
+        record["allocations"] = ", ".join(labelled)
     if fit.objective is not None:
         record["objective"] = float(fit.objective)
     kept = xr.Variable(("chain", "draw", dims[0]), perm)

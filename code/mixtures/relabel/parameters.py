@@ -71,7 +71,8 @@ class Parameters(Mapping[str, np.ndarray]):
 
     def wanted(self, name: str, known: str) -> ValueError:
         """Return what to say where a parameter is not given, and the posterior has none."""
-        there = [n for n, v in self.posterior.data_vars.items() if self.component_dim in v.dims]
+        there = [n for n, v in self.posterior.data_vars.items()
+                 if self.component_dim in v.dims and n != trace.KEPT]
         says = f"the posterior has no {name!r}; expected the name of a variable"
         return ValueError(f"{name}: {says} ({trace.listed(there)}), or numbers if known ({known})")
 

@@ -52,7 +52,9 @@ class Diagnosis:
         parts += [f"- {line}" for line in self.evidence]
         parts += [self.unknown, f"Next: {self.next_step} (In the book: {self.link})"]
         wrapped = [
-            textwrap.fill(p, 79, subsequent_indent="  " * p.startswith("- ")) for p in parts if p
+            textwrap.fill(
+                p, 79, subsequent_indent="  " * p.startswith("- "), break_on_hyphens=False)
+            for p in parts if p
         ]
         return "\n".join(wrapped)
 
@@ -144,4 +146,6 @@ def diagnose(
     lines = (*words.evidence(found, seen, numbers), *read.notes)
     said = words.summary(found, seen)
     step = words.next_step(found, seen)
-    return Diagnosis(found, said, lines, row.unknown, step, row.link, numbers)
+    # who relabelled the draws has put them into one mode
+    unknown = words.UNSEEN if read.relabelled and row.unknown == words.ONE_MODE else row.unknown
+    return Diagnosis(found, said, lines, unknown, step, row.link, numbers)

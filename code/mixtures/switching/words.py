@@ -20,13 +20,15 @@ _RELABEL = ("Use label-free summaries as they are, and sort or relabel the draws
             " by component.")
 _REPAIR = ("Repair the model or the sampling first (priors, parametrisation, longer runs), then"
            " diagnose again.")
-_UNSEEN = "What this cannot tell: whether there are further modes that no chain has seen."
-_ONE_MODE = ("What this cannot tell: chains that all sit in one mode look the same whether the"
+UNSEEN = "What this cannot tell: whether there are further modes that no chain has seen."
+ONE_MODE = ("What this cannot tell: chains that all sit in one mode look the same whether the"
              " posterior has no symmetry or all of them missed its mirror images.")
 
 
 # how many lines of a kind a report has
 LISTED = 3
+# effective draws below which they are called few: Vehtari et al., Bayesian Analysis 16 (2021)
+FEW = 400
 
 
 class Row(NamedTuple):
@@ -52,17 +54,17 @@ TABLE = {
     NONE: Row(
         "{agree} and on labels.",
         "Use label-free summaries as they are; name the components by an order you choose.",
-        "label_switching.html", _ONE_MODE),
+        "label_switching.html", ONE_MODE),
     BETWEEN: Row(
         "{agree} and disagree only on labels: label switching, {split} split.",
-        _RELABEL, "ordering.html", _UNSEEN),
+        _RELABEL, "relabelling.html#which-relabelling", UNSEEN),
     WITHIN: Row(
         "{agree}, and labels change within chains {times}: label switching.",
-        _RELABEL, "ordering.html", _UNSEEN),
+        _RELABEL, "relabelling.html#which-relabelling", UNSEEN),
     OVERLAPPING: Row(
         "Two components cannot be told apart in {share:.0%} of the draws. {agree}.",
         "Ask label-free questions, or fewer components: names mean little here.",
-        "identifiability.html", _ONE_MODE),
+        "identifiability.html", ONE_MODE),
     COLLAPSED: Row(
         "{collapse} {agree}.",
         "Try fewer components, or a prior that keeps weights from zero.",
@@ -110,6 +112,7 @@ def evidence(verdict: str, seen: Evidence, numbers: xr.Dataset) -> list[str]:
         *failures(seen)[verdict in (NOT, NOT_ONLY) :],
         *_densities(seen),
         *_rhats(numbers),
+        *_few_draws(verdict, numbers),
         f"Switches by chain: {by_chain[0]}. Mode by chain: {by_chain[1]}.",
         *_collapses(seen),
         *_overlaps(seen),
@@ -141,6 +144,13 @@ def _densities(seen: Evidence) -> list[str]:
         return []
     listed = ", ".join(f"{mean:.1f}" for mean in seen.densities)
     return [f"Mean log density by chain: {listed}."]
+
+
+def _few_draws(verdict: str, numbers: xr.Dataset) -> list[str]:
+    free = numbers["ess"][numbers["kind"] != "raw labels"]
+    if verdict in (NOT, NOT_ONLY, UNKNOWN) or not free.size or float(free.min()) >= FEW:
+        return []
+    return [f"Something label-free has fewer than {FEW} effective draws: run longer, then report."]
 
 
 def _few_divergences(seen: Evidence) -> list[str]:
