@@ -45,9 +45,8 @@ def begin(chapter: str) -> None:
     """
     global _chapter
     _chapter = chapter
-    data.DRAWN.clear()
-    _names.clear()
-    _values.clear()
+    for known in (data.DRAWN, _names, _values):
+        known.clear()
 
 
 def seed(number: int) -> int:
@@ -116,6 +115,7 @@ def claim(
     known = _values | {name: record["value"]}
     # braces of a formula hold no name of a claim
     record["says"] = _MEASURED.sub(lambda at: _written(known, at[1], at[2], at[0]), says)
+    record["datasets"] = sorted(data.DRAWN)
     if other := {*map(int, _DATASET.findall(says))} - data.DRAWN:
         record |= {"holds": False, "fault": f"this chapter has not drawn dataset {min(other)}"}
     previous = _names.setdefault(name, says)

@@ -279,3 +279,13 @@ def test_a_caption_claims_what_was_measured_between_its_figure_and_the_next():
     late = [cell("two"), cell("one"), cell(None, "one"), cell(None, "two")]
     (fault,) = faults.of_captions({"cells": late})
     assert "claim two" in fault and "fig-two" in fault
+
+
+def test_captions_and_alternative_texts_name_datasets_that_were_drawn():
+    shown = {"figure": {"caption": "Datasets 3 and 8: the top."}, "image": {"alt": "Of dataset 8."}}
+    made = [{"metadata": {"claim": {"name": "one", "datasets": [3]}}}]
+    cells = [{"metadata": {"mystnb": shown}, "outputs": []}, {"metadata": {}, "outputs": made}]
+    (fault,) = faults.of_datasets({"cells": cells})
+    assert "alternative text: this page has not drawn dataset 8" in fault
+    made[0]["metadata"]["claim"]["datasets"].append(8)
+    assert faults.of_datasets({"cells": cells}) == []

@@ -10,6 +10,7 @@ FAILURE = re.compile(r"Traceback \(most recent call last\)|^.*\b\w*Warning: .*$"
 # a terminal's colours would hide the words from the pattern
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 # the mark of claims at a sentence's end
+DATASET = re.compile(r"\b[Dd]atasets? (\d+)")
 MARK = re.compile(r"\{claim\}`([^`]*)`")
 # what ends a cell from outside; its outputs do not say
 ENDED = {
@@ -63,7 +64,7 @@ def of_claims(chapters):
     found, owner = [], {}
     for page, notebook in sorted(chapters.items()):
         made = claims(outputs(notebook))
-        found += [(page, why) for why in of_captions(notebook)]
+        found += [(page, why) for why in of_captions(notebook) + of_datasets(notebook)]
         for other in sorted({claim["chapter"] for claim in made} - {PurePosixPath(page).name}):
             found.append((page, f"begin({other!r}) gives the name of another chapter"))
         for claim in made:
@@ -94,6 +95,24 @@ def of_captions(notebook):
         f"claim {name} in the caption of {figure} {why}"
         for name, figure in captioned.items() if measured.get(name, figure) != figure
     ]
+
+
+def of_datasets(notebook):
+    """Return, in words, which captions and alternative texts name datasets that were not drawn.
+
+    Claims say which were, as far as they have got.
+    """
+    made = claims(outputs(notebook))
+    drawn = {number for claim in made for number in claim.get("datasets", [])}
+    found = []
+    for cell in notebook["cells"] if made else ():
+        shown = cell["metadata"].get("mystnb", {})
+        for kind, text in (("caption", shown.get("figure", {}).get("caption", "")),
+                           ("alternative text", shown.get("image", {}).get("alt", ""))):
+            others = sorted({*map(int, DATASET.findall(text))} - drawn)
+            found += [f"{text.strip()!r}, {kind}: this page has not drawn dataset {number}"
+                      for number in others]
+    return found
 
 
 def refuse(found):
