@@ -81,9 +81,11 @@ def align(
     names = checks.names(var_name, "var_name")
     dims = checks.names(component_dim, "component_dim")
     labelled = checks.names(allocations, "allocations", empty=True)
-    draws = [_settled(fit, i, names, dims, thresholds) for i, fit in enumerate(fits)]
-    trees, confidence = [tree_of(fits[0])], np.ones(len(fits))
-    for i, (fit, own) in enumerate(zip(fits[1:], draws[1:], strict=True), 1):
+    # once: some may be files
+    trees = [tree_of(fit) for fit in fits]
+    draws = [_settled(tree, i, names, dims, thresholds) for i, tree in enumerate(trees)]
+    named, confidence = trees[:1], np.ones(len(fits))
+    for i, (tree, own) in enumerate(zip(trees[1:], draws[1:], strict=True), 1):
         if own.shape[1:] != draws[0].shape[1:]:
             says = f"expected {[*draws[0].shape[1:]]} components and entries, as fits[0] has"
             raise ValueError(f"fits[{i}]: {says}, got {[*own.shape[1:]]}")
@@ -92,15 +94,14 @@ def align(
             says = f"its components match those of fits[0] in {confidence[i]:.0%} of pairs of draws"
             raise ValueError(f"fits[{i}]: {says} only, expected {least:.0%} or more; either there"
                              " are other components in it, or they are not known well enough")
-        tree = tree_of(fit)
         sizes = trace.sizes(trace.posterior_of(tree))
         perm = xr.Variable(("chain", "draw", dims[0]), np.tile(match, (*sizes, 1)))
-        trees.append(apply_to_trace(tree, perm, dims, labelled, {"method": "align"}))
-    return Aligned(trees, confidence)
+        named.append(apply_to_trace(tree, perm, dims, labelled, {"method": "align"}))
+    return Aligned(named, confidence)
 
 
 def _settled(
-    fit: Source, i: int, names: tuple[str, ...], dims: tuple[str, ...], thresholds: Thresholds
+    fit: xr.DataTree, i: int, names: tuple[str, ...], dims: tuple[str, ...], thresholds: Thresholds
 ) -> np.ndarray:
     """Return some draws [draw, component, entry] of a fit whose components have names."""
     found = diagnose(fit, names, dims, thresholds=thresholds)
